@@ -1,0 +1,1 @@
+typedef int api_layer_is_empty;

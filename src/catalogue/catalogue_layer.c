@@ -1,0 +1,1 @@
+typedef int catalogue_layer_is_empty;

@@ -1,0 +1,1 @@
+typedef int command_layer_is_empty;

@@ -1,0 +1,1 @@
+typedef int migrate_layer_is_empty;

@@ -1,0 +1,1 @@
+typedef int page_layer_is_empty;

@@ -1,0 +1,1 @@
+typedef int service_layer_is_empty;

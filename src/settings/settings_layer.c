@@ -1,0 +1,1 @@
+typedef int settings_layer_is_empty;

@@ -1,0 +1,58 @@
+#include "work/thread.h"
+
+#include "base/alloc.h"
+
+#include <signal.h>
+
+/* musl and glibc both need far less; a stack that is not touched costs no memory. */
+#define STACK_BYTES (512u * 1024u)
+
+struct start {
+	td_thread_fn *fn;
+	void *ctx;
+};
+
+static void *run(void *arg)
+{
+	struct start start = *(struct start *)arg;
+	td_free(arg);
+	start.fn(start.ctx);
+	return NULL;
+}
+
+static int start_blocked(pthread_t *ret_id, struct start *start)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	td_assert(pthread_attr_init(&attr) == 0);
+	td_assert(pthread_attr_setstacksize(&attr, STACK_BYTES) == 0);
+	(void)sigfillset(&all);
+	td_assert(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+	int rc = pthread_create(ret_id, &attr, run, start);
+	td_assert(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+	td_assert(pthread_attr_destroy(&attr) == 0);
+	return rc;
+}
+
+enum td_status td_thread_start(struct td_thread *ret_thread, const char *name, td_thread_fn *fn,
+	void *ctx, struct td_err *err)
+{
+	struct start *start = td_alloc(sizeof(*start));
+	if (start == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory to start thread %s", name);
+	*start = (struct start){fn, ctx};
+	pthread_t id;
+	int rc = start_blocked(&id, start);
+	if (rc != 0) {
+		td_free(start);
+		return td_err_errno(err, TD_NOMEM, rc, "cannot start thread %s", name);
+	}
+	(void)pthread_setname_np(id, name);
+	ret_thread->id = id;
+	return TD_OK;
+}
+
+void td_thread_join(struct td_thread *thread)
+{
+	td_assert(pthread_join(thread->id, NULL) == 0);
+}
