@@ -1,0 +1,78 @@
+/* Keeps a holder's snapshot like the store: reads when the store says that something changed, and
+ * at least every refresh_ms; swaps only what differs; keeps the last good one when reading fails.
+ * It has one thread of its own, which is the only one that waits, builds, compresses and calls
+ * back.
+ */
+#ifndef TD_CATALOGUE_REFRESH_H
+#define TD_CATALOGUE_REFRESH_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "catalogue/snapshot.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct catalogue_refresher;
+
+/* A new snapshot is about to be published (it is in the holder when this returns from all). Called
+ * in the refresher's thread; take a reference to keep it. */
+typedef void catalogue_changed_fn(void *ctx, struct catalogue_snapshot *snapshot);
+
+/* A row that breaks the rules was left out; said once for each row and reason. Or reading failed
+ * for the first time since it worked (row NULL), or works again (both NULL). In the refresher's
+ * thread. */
+typedef void catalogue_report_fn(
+	void *ctx, const struct store_bad_row *row, const struct td_err *err);
+
+struct catalogue_refresher_config {
+	struct store *store;
+	struct catalogue_holder *holder;
+	const struct td_clock *clock;
+	const char *source; /* static: "sqlite" */
+	unsigned refresh_ms;
+	unsigned store_timeout_ms;
+	catalogue_report_fn *report; /* NULL: nobody */
+	void *report_ctx;
+};
+
+#define CATALOGUE_OBSERVERS_MOST 4
+
+/* Everything in `config` is borrowed until destroy. Give it to catalogue_refresher_destroy(). */
+enum td_status catalogue_refresher_create(const struct catalogue_refresher_config *config,
+	struct catalogue_refresher **ret_refresher, struct td_err *err) TD_MUST_CHECK;
+
+/* Before start. */
+void catalogue_refresher_observe(
+	struct catalogue_refresher *refresher, catalogue_changed_fn *fn, void *ctx);
+
+/* Starts the thread; it reads at once. Becomes the store's changed callback. */
+enum td_status catalogue_refresher_start(
+	struct catalogue_refresher *refresher, struct td_err *err) TD_MUST_CHECK;
+
+/* Reads now; any thread, never waits. store_changed_fn's shape. */
+void catalogue_refresher_wake(void *refresher);
+
+/* No callback runs any more when it returns; it waits for no store. Before store_destroy(). NULL is
+ * fine. */
+void catalogue_refresher_destroy(struct catalogue_refresher *refresher);
+
+/* For health and metrics; any thread. */
+struct catalogue_state {
+	bool has_snapshot;
+	bool degraded;      /* the last read failed; what is served is the last good one */
+	const char *source; /* static */
+	int64_t changed_ms; /* wall clock: when the content last changed; 0: never read */
+	uint64_t age_ms;    /* since the last read that worked */
+	size_t packages;    /* on offer */
+	size_t bad_rows;    /* left out now */
+	uint64_t reads, failures, swaps;
+	struct td_err last_error; /* TD_OK while all is well */
+};
+
+void catalogue_refresher_get_state(
+	struct catalogue_refresher *refresher, struct catalogue_state *ret_state);
+
+#endif
