@@ -74,7 +74,8 @@ def main():
         out.write("};\n")
     with open(dep_path, "w") as dep:
         folders = [os.path.join(root, f) for f in SETS]
-        dirs = [d for f in folders for d, _, _ in os.walk(f)]
+        # A folder that is not there yet: its parent, so that making it builds again.
+        dirs = [d for f in folders for d, _, _ in (os.walk(f) if os.path.isdir(f) else [(root, 0, 0)])]
         dep.write(f"{out_path}: " + " ".join(p.replace(" ", "\\ ") for p in seen + dirs) + "\n")
 
 
