@@ -1,1 +1,0 @@
-typedef int page_layer_is_empty;
