@@ -12,7 +12,7 @@ struct renderer {
 	const struct tpl_set *set;
 	const struct tpl_texts *texts;
 	struct td_buf *out;
-	size_t steps;
+	size_t steps; /* rounds and ops so far */
 	struct td_err *err;
 };
 
@@ -163,6 +163,7 @@ static enum td_status render_op(struct renderer *r, const struct tpl_template *t
 static enum td_status render_range(struct renderer *r, const struct tpl_template *template,
 	size_t from, size_t to, const struct scope *scope)
 {
+	r->steps++; /* a round without an op costs too */
 	for (size_t i = from; i < to;) {
 		const struct tpl_op *op = &template->ops[i];
 		if (++r->steps > TPL_STEP_MOST || r->out->failed)

@@ -79,8 +79,8 @@ static void test_template_values_are_escaped(void **state)
 {
 	struct fixture *f = *state;
 	tpl_put_str(&f->arena, f->root, "x", "<b title='a'>\"&amp;\"</b> ñ/=`{{y}}");
-	assert_shows(f, "{{x}}",
-		"&lt;b title=&#39;a&#39;&gt;&quot;&amp;amp;&quot;&lt;/b&gt; ñ/=`{{y}}");
+	assert_shows(
+		f, "{{x}}", "&lt;b title=&#39;a&#39;&gt;&quot;&amp;amp;&quot;&lt;/b&gt; ñ/=`{{y}}");
 }
 
 /* No byte of any kind passes as one of the five. */
@@ -127,7 +127,8 @@ static void test_template_sections_go_over_lists(void **state)
 	struct tpl_value *maps = tpl_put_list(&f->arena, f->root, "maps");
 	tpl_put_str(&f->arena, tpl_add_map(&f->arena, maps), "name", "one");
 	tpl_put_str(&f->arena, tpl_add_map(&f->arena, maps), "name", "two");
-	assert_shows(f, "{{#list}}{{.}},{{/list}}{{#maps}}{{> part}}{{/maps}}", "a,&lt;,[one][two]");
+	assert_shows(
+		f, "{{#list}}{{.}},{{/list}}{{#maps}}{{> part}}{{/maps}}", "a,&lt;,[one][two]");
 }
 
 /* Missing, false, empty text and empty list are false; the inverted section shows then only. */
@@ -159,7 +160,8 @@ static void test_template_lone_tags_take_their_line(void **state)
 {
 	struct fixture *f = *state;
 	tpl_put_str(&f->arena, f->root, "name", "N");
-	assert_shows(f, "a\n  {{#name}}\n  b\r\n\t{{/name}} \r\nc\n{{! gone }}\n{{name}}\n{{> part}}",
+	assert_shows(f,
+		"a\n  {{#name}}\n  b\r\n\t{{/name}} \r\nc\n{{! gone }}\n{{name}}\n{{> part}}",
 		"a\n  b\r\nc\nN\n[N]");
 	assert_shows(f, "x {{#name}} y {{/name}} z\n", "x  y  z\n");
 	assert_shows(f, "{{#name}}{{/name}}\n", "\n");
@@ -259,8 +261,7 @@ static void test_template_size_and_steps_are_limited(void **state)
 	struct tpl_value *list = tpl_put_list(&f->arena, f->root, "l");
 	for (int i = 0; i < 60; i++)
 		tpl_add_text(&f->arena, list, TD_SLICE("x"));
-	assert_int_equal(
-		run(f, "{{#l}}{{#l}}{{#l}}{{#l}}{{/l}}{{/l}}{{/l}}{{/l}}", ""), TD_TOOBIG);
+	assert_int_equal(run(f, "{{#l}}{{#l}}{{#l}}{{#l}}{{/l}}{{/l}}{{/l}}{{/l}}", ""), TD_TOOBIG);
 	f->out.limit = 1000;
 	assert_int_equal(run(f, "{{#l}}{{#l}}{{.}}{{/l}}{{/l}}", ""), TD_TOOBIG);
 }
