@@ -46,10 +46,11 @@ char *td_strndup(const char *text, size_t len)
 	if (len == SIZE_MAX)
 		return NULL;
 	char *copy = td_alloc(len + 1);
-	if (copy != NULL) {
+	if (copy == NULL)
+		return NULL;
+	if (len != 0)
 		memcpy(copy, text, len);
-		copy[len] = '\0';
-	}
+	copy[len] = '\0';
 	return copy;
 }
 

@@ -22,6 +22,18 @@ static size_t next_block_size(const struct td_arena *a, size_t size)
 	(void)a;
 	return size;
 }
+
+static size_t rounded(size_t size)
+{
+	return size;
+}
+
+static bool has_room(const struct td_arena *a, size_t size)
+{
+	(void)a;
+	(void)size;
+	return false;
+}
 #else
 static size_t next_block_size(const struct td_arena *a, size_t size)
 {
@@ -29,6 +41,17 @@ static size_t next_block_size(const struct td_arena *a, size_t size)
 	if (next > ARENA_MOST)
 		next = ARENA_MOST;
 	return size > next ? size : next;
+}
+
+static size_t rounded(size_t size)
+{
+	const size_t align = _Alignof(max_align_t);
+	return size == 0 ? align : (size + align - 1) / align * align;
+}
+
+static bool has_room(const struct td_arena *a, size_t size)
+{
+	return a->blocks != NULL && size <= a->blocks->size - a->used;
 }
 #endif
 
@@ -73,6 +96,10 @@ void td_arena_reset(struct td_arena *a)
 	a->used = 0;
 	if (a->blocks == NULL)
 		return;
+#ifdef TD_ARENA_MALLOC
+	td_arena_done(a);
+	return;
+#endif
 	free_blocks(a->blocks->next);
 	a->blocks->next = NULL;
 	a->total = a->blocks->size;
@@ -80,15 +107,12 @@ void td_arena_reset(struct td_arena *a)
 
 void *td_arena_alloc(struct td_arena *a, size_t size)
 {
-	const size_t align = _Alignof(max_align_t);
-	if (a->failed || size > SIZE_MAX - align) {
+	if (a->failed || size > SIZE_MAX - _Alignof(max_align_t)) {
 		a->failed = true;
 		return NULL;
 	}
-	size_t want = (size + align - 1) / align * align;
-	if (want == 0)
-		want = align;
-	if ((a->blocks == NULL || want > a->blocks->size - a->used) && !add_block(a, want)) {
+	size_t want = rounded(size);
+	if (!has_room(a, want) && !add_block(a, want)) {
 		a->failed = true;
 		return NULL;
 	}
@@ -133,6 +157,7 @@ char *td_arena_printf(struct td_arena *a, const char *fmt, ...)
 	va_copy(again, args);
 	int len = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
+	a->failed = a->failed || len < 0;
 	char *text = len < 0 ? NULL : td_arena_alloc(a, (size_t)len + 1);
 	if (text != NULL)
 		(void)vsnprintf(text, (size_t)len + 1, fmt, again);

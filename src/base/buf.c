@@ -28,15 +28,16 @@ static size_t grown_cap(const struct td_buf *b, size_t needed)
 	return cap;
 }
 
+/* Room for `more` bytes and a NUL; the NUL does not count towards the limit. */
 char *td_buf_reserve(struct td_buf *b, size_t more)
 {
-	size_t limit = b->limit != 0 ? b->limit : SIZE_MAX;
+	size_t limit = b->limit != 0 && b->limit < SIZE_MAX ? b->limit : SIZE_MAX - 1;
 	if (b->failed || more > limit - b->len) {
 		b->failed = true;
 		return NULL;
 	}
-	size_t needed = b->len + more;
-	if (b->ptr == NULL || needed > b->cap) {
+	size_t needed = b->len + more + 1;
+	if (needed > b->cap) {
 		size_t cap = grown_cap(b, needed);
 		char *ptr = td_realloc_array(b->ptr, cap, 1);
 		if (ptr == NULL) {
@@ -102,8 +103,7 @@ void td_buf_printf(struct td_buf *b, const char *fmt, ...)
 	va_copy(again, args);
 	int len = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
-	/* One byte more than counted: vsnprintf writes a NUL. */
-	char *to = len < 0 ? NULL : td_buf_reserve(b, (size_t)len + 1);
+	char *to = len < 0 ? NULL : td_buf_reserve(b, (size_t)len);
 	if (to != NULL) {
 		(void)vsnprintf(to, (size_t)len + 1, fmt, again);
 		b->len += (size_t)len;
@@ -115,7 +115,7 @@ void td_buf_printf(struct td_buf *b, const char *fmt, ...)
 
 const char *td_buf_cstr(struct td_buf *b)
 {
-	char *end = td_buf_reserve(b, 1);
+	char *end = td_buf_reserve(b, 0);
 	if (end == NULL)
 		return NULL;
 	*end = '\0';

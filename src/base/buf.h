@@ -28,7 +28,7 @@ void td_buf_done(struct td_buf *b);
 /* Empty again and not failed; keeps its memory. */
 void td_buf_reset(struct td_buf *b);
 
-/* Room for `more` bytes behind len: the place to write them, or NULL and failed. */
+/* Room for `more` bytes and a NUL behind len: the place to write them, or NULL and failed. */
 char *td_buf_reserve(struct td_buf *b, size_t more);
 
 void td_buf_put(struct td_buf *b, const void *bytes, size_t len);

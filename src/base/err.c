@@ -14,6 +14,7 @@ static void cut_cleanly(char *text, size_t size, int wanted)
 		text[td_utf8_floor(text, strlen(text))] = '\0';
 }
 
+TD_PRINTF(2, 0)
 static void write_text(struct td_err *err, const char *fmt, va_list args)
 {
 	int wanted = vsnprintf(err->text, sizeof(err->text), fmt, args);

@@ -37,12 +37,15 @@ static size_t count_fields(const struct td_log_field *fields)
 	return count;
 }
 
+TD_PRINTF(4, 0)
 static void log_args(enum td_log_level level, const char *event, const struct td_log_field *fields,
 	const char *fmt, va_list args)
 {
 	char message[MESSAGE_MAX];
 	int wanted = vsnprintf(message, sizeof(message), fmt, args);
-	if (wanted >= MESSAGE_MAX)
+	if (wanted < 0)
+		message[0] = '\0';
+	else if (wanted >= MESSAGE_MAX)
 		message[td_utf8_floor(message, strlen(message))] = '\0';
 	struct td_log_line line = {
 		.level = level,

@@ -48,14 +48,15 @@ static inline bool td_slice_is_nocase(struct td_slice a, const char *text)
 static inline bool td_slice_has_prefix(struct td_slice a, const char *prefix)
 {
 	size_t len = strlen(prefix);
-	return a.len >= len && memcmp(a.ptr, prefix, len) == 0;
+	return a.len >= len && (len == 0 || memcmp(a.ptr, prefix, len) == 0);
 }
 
 /* What follows the first n bytes; empty where there are fewer. */
 static inline struct td_slice td_slice_skip(struct td_slice a, size_t n)
 {
-	return n >= a.len ? (struct td_slice){a.ptr + a.len, 0}
-			  : (struct td_slice){a.ptr + n, a.len - n};
+	size_t skipped = n < a.len ? n : a.len;
+	/* NULL + 0 is undefined in C. */
+	return (struct td_slice){skipped != 0 ? a.ptr + skipped : a.ptr, a.len - skipped};
 }
 
 /* Without spaces and tabs at both ends. */

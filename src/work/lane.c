@@ -137,6 +137,8 @@ static size_t take_batch_locked(struct lane *l)
 		l->stats.wait_ms_total += now_ms - job->submitted_ms;
 		l->batch[count++] = job;
 	}
+	if (count == 0)
+		return 0;
 	l->stats.running = count;
 	l->stats.batches++;
 	l->stats.batch_sizes[histogram_slot(count)]++;
@@ -220,21 +222,6 @@ static void answer_chain(struct lane_job *chain, enum td_status status)
 	}
 }
 
-static void lane_main(void *arg)
-{
-	struct lane *l = arg;
-	td_lock_take(&l->lock);
-	while (wait_for_work_locked(l)) {
-		size_t count = take_batch_locked(l);
-		td_lock_give(&l->lock);
-		run_batch(l, count);
-		td_lock_take(&l->lock);
-	}
-	struct lane_job *chain = refuse_waiting_locked(l);
-	td_lock_give(&l->lock);
-	answer_chain(chain, TD_STOPPING);
-}
-
 /* One pass over all that is held: expired waiting jobs leave the queue, expired running ones are
  * abandoned. */
 struct expiry {
@@ -261,6 +248,8 @@ static void rebuild_queue_locked(struct lane *l)
 static struct expiry expire_locked(struct lane *l, uint64_t now_ms)
 {
 	struct expiry expiry = {NULL, NULL};
+	if (l->held_first == NULL || l->earliest_deadline_ms > now_ms)
+		return expiry;
 	uint64_t earliest = UINT64_MAX;
 	for (struct lane_job *job = l->held_first, *next; job != NULL; job = next) {
 		next = job->next;
@@ -287,13 +276,30 @@ static struct expiry expire_locked(struct lane *l, uint64_t now_ms)
 	return expiry;
 }
 
+static void lane_main(void *arg)
+{
+	struct lane *l = arg;
+	td_lock_take(&l->lock);
+	while (wait_for_work_locked(l)) {
+		/* Nothing runs now, so all that can have expired is waiting. */
+		struct expiry expiry = expire_locked(l, td_clock_mono_ms(l->config.clock));
+		size_t count = take_batch_locked(l);
+		td_lock_give(&l->lock);
+		answer_chain(expiry.waiting, TD_TIMEOUT);
+		if (count != 0)
+			run_batch(l, count);
+		td_lock_take(&l->lock);
+	}
+	struct lane_job *chain = refuse_waiting_locked(l);
+	td_lock_give(&l->lock);
+	answer_chain(chain, TD_STOPPING);
+}
+
 void lane_expire(void *lane, uint64_t now_ms)
 {
 	struct lane *l = lane;
-	struct expiry expiry = {NULL, NULL};
 	td_lock_take(&l->lock);
-	if (l->held_first != NULL && l->earliest_deadline_ms <= now_ms)
-		expiry = expire_locked(l, now_ms);
+	struct expiry expiry = expire_locked(l, now_ms);
 	/* `done` of an abandoned job runs under the lock: its batch may end at any moment and
 	 * release it. */
 	for (struct lane_job *job = expiry.abandoned, *next; job != NULL; job = next) {

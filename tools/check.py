@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Everything that can be said about the sources without running them.
+
+usage: check.py [--deep]
+
+Ends with the line "N passed, N failed".
+"""
+import os
+import re
+import subprocess
+import sys
+import time
+
+import builds
+from check_layers import without_comments_and_strings
+
+ROOT = builds.ROOT
+FUNCTION_MOST = 80
+FILE_MOST = 800
+PARAMETERS_MOST = 6
+
+
+def tracked(*patterns):
+    """Tracked and new files; those that were deleted and not yet committed are left out."""
+    text = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", *patterns], cwd=ROOT,
+                          capture_output=True, text=True, check=True).stdout
+    return sorted(p for p in set(text.splitlines()) if os.path.isfile(os.path.join(ROOT, p)))
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def command_problems(command, **kw):
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace",
+                          stdin=subprocess.DEVNULL, **kw)
+    if done.returncode == 0:
+        return []
+    lines = (done.stdout + done.stderr).splitlines()
+    return lines or [f"{' '.join(command)} ended with {done.returncode}"]
+
+
+def check_format():
+    return command_problems(["clang-format", "--dry-run", "-Werror", *tracked("*.c", "*.h")])
+
+
+def check_layers():
+    return command_problems([sys.executable, "tools/check_layers.py"])
+
+
+def check_headers():
+    return command_problems(["tools/check_headers.sh"])
+
+
+def is_shell(path):
+    if path.endswith(".sh"):
+        return True
+    first = read(path)[:40].split("\n")[0]
+    return first.startswith("#!") and re.search(r"\b(ba|da)?sh$", first) is not None
+
+
+def check_shell():
+    names = [p for p in tracked() if os.path.getsize(os.path.join(ROOT, p)) < 200000]
+    files = [p for p in names if "." not in os.path.basename(p).lstrip(".") or p.endswith(".sh")]
+    return command_problems(["shellcheck", *[p for p in files if is_shell(p)]])
+
+
+def check_python():
+    problems = []
+    for path in tracked("*.py"):
+        try:
+            compile(read(path), path, "exec")
+        except SyntaxError as error:
+            problems.append(f"{path}: {error}")
+    return problems
+
+
+# Words that say that something is left to do, and names of whoever wrote it. The letters are kept
+# apart so that this file does not find itself.
+UNFINISHED = re.compile("|".join([
+    r"\bTO" r"DO\b", r"\bFIX" r"ME\b", r"(?<![\"X])\bX" r"XX\b(?!\")", r"\bHA" r"CK\b",
+    r"(?i:not (?:yet )?impl" r"emented)", r"(?i:\bst" r"ubs?\b)"]))
+AUTHOR = re.compile(r"@aut" r"hor|^\W*Auth" r"or:|Written b" r"y |Generated w" r"ith|Co-Auth" r"ored",
+                    re.M)
+PLACES = re.compile(r"/wo" r"rk/(?:main|shared|steering|\.library)|/fa" r"rm/|/tm" r"p/w/")
+
+
+def check_words():
+    problems = []
+    for path in tracked():
+        if path.endswith((".png", ".ico", ".woff2", ".lock", "package-lock.json")) or \
+                "/corpus/" in path:
+            continue
+        text = read(path)
+        rules = [AUTHOR, PLACES]
+        if path.startswith(("src/", "templates/", "static/", "schema/", "tests/", "tools/", "dev")):
+            rules.append(UNFINISHED)
+        for rule in rules:
+            for match in rule.finditer(text):
+                line = text.count("\n", 0, match.start()) + 1
+                problems.append(f"{path}:{line}: {match.group(0).strip()!r} does not belong here")
+    return problems
+
+
+def functions(text):
+    """Name line, first and last line of each function; bodies begin and end at column 0."""
+    head, begin = None, None
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"[a-zA-Z_][^;=]*\(", line):
+            head = (number, line)
+        if line.startswith("{") and head is not None:
+            begin = number
+        if line.startswith("}") and begin is not None:
+            yield head, begin, number
+            head, begin = None, None
+
+
+def check_sizes():
+    problems = []
+    for path in tracked("src/*.c", "src/*.h", "tests/*.c", "tests/*.h", "bench/*.c"):
+        text = read(path)
+        lines = text.count("\n")
+        if lines > FILE_MOST:
+            problems.append(f"{path}: {lines} lines, more than {FILE_MOST}: two jobs in one file?")
+        for (number, name), begin, end in functions(without_comments_and_strings(text)):
+            if end - begin - 1 > FUNCTION_MOST:
+                problems.append(f"{path}:{number}: {end - begin - 1} lines, more than "
+                                f"{FUNCTION_MOST}: {name.strip()}")
+    return problems
+
+
+def check_parameters():
+    """At most six parameters a function (tests and callbacks of libraries are not ours)."""
+    problems = []
+    for path in tracked("src/*.h"):
+        text = without_comments_and_strings(read(path))
+        for match in re.finditer(r"^[a-z][\w \t*]*?(\w+)\(([^;{}()]*)\)[^;{}]*;", text, re.M):
+            count = match.group(2).count(",") + 1
+            if count > PARAMETERS_MOST + 1:  # beside `struct td_err *err`
+                line = text.count("\n", 0, match.start()) + 1
+                problems.append(f"{path}:{line}: {match.group(1)} has {count} parameters")
+    return problems
+
+
+def check_gcc():
+    return [] if builds.build("release") else ["gcc: the build failed or warns"]
+
+
+def check_clang():
+    return [] if builds.build("clang") else ["clang: the build failed or warns"]
+
+
+def check_analyzer():
+    if not builds.configure("deep"):
+        return ["meson failed"]
+    problems = []
+    for path in tracked("src/*.c"):
+        problems += command_problems(
+            ["gcc", "-std=c17", "-D_GNU_SOURCE", "-Isrc", "-O2", "-fanalyzer", "-Werror",
+             "-Wno-analyzer-malloc-leak", "-c", "-o", "/dev/null", path])
+    return problems
+
+
+def check_tidy():
+    if not builds.build("clang"):
+        return ["the build failed"]
+    return command_problems(["clang-tidy", "-p", builds.folder("clang"), "--quiet",
+                             "--warnings-as-errors=*", *tracked("src/*.c")])
+
+
+CHECKS = [check_format, check_layers, check_headers, check_shell, check_python, check_words,
+          check_sizes, check_parameters, check_gcc, check_clang]
+DEEP = [check_analyzer, check_tidy]
+
+
+def main():
+    deep = "--deep" in sys.argv[1:]
+    passed = failed = 0
+    for check in CHECKS + (DEEP if deep else []):
+        name = check.__name__.removeprefix("check_")
+        begin = time.monotonic()
+        problems = check()
+        print(f"{'FAILED' if problems else 'ok':6} {name:10} {time.monotonic() - begin:5.1f} s",
+              flush=True)
+        for problem in problems[:60]:
+            print("    " + problem, flush=True)
+        passed, failed = passed + (not problems), failed + bool(problems)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

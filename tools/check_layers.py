@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Reads every #include and some calls below src/ and says where an arrow points up.
+
+usage: check_layers.py [SOURCE_ROOT]
+
+Prints one line a violation and ends with 1 when there is one.
+"""
+import os
+import re
+import sys
+
+# Folder: the folders whose headers it may use, beside its own. From the bottom up.
+BELOW = {
+    "base": [],
+    "assets": ["base"],
+    "work": ["base"],
+    "settings": ["base"],
+    "migrate": ["base", "assets"],
+    "store": ["base", "work"],
+    "store/sqlite": ["base", "work", "assets", "migrate", "store"],
+    "catalogue": ["base", "assets", "store"],
+    "app": ["base", "store"],
+    "http": ["base", "work"],
+    "api": ["base", "assets", "catalogue", "app", "http"],
+    "page": ["base", "assets", "catalogue", "app", "http"],
+    "service": ["base", "assets", "work", "settings", "migrate", "store", "store/sqlite",
+                "catalogue", "app", "http", "api", "page"],
+    "command": ["base", "assets", "work", "settings", "migrate", "store", "store/sqlite",
+                "catalogue", "app", "service"],
+    "": ["base", "command", "service"],  # main.c
+}
+
+# Header of the system: the only folders that may include it.
+ONLY = {
+    "microhttpd.h": ["http"],
+    "sqlite3.h": ["store/sqlite"],
+    "libpq-fe.h": ["store/postgres"],
+    "pthread.h": ["work"],
+    "threads.h": [],
+    "semaphore.h": [],
+}
+
+# Call: the only files that may make it, and what to use instead.
+CALLS = [
+    (r"(?:malloc|calloc|realloc|reallocarray|free|strdup|strndup|aligned_alloc|posix_memalign)",
+     ["src/base/alloc.c"], "td_alloc and its family (base/alloc.h)"),
+    (r"pthread_\w+", ["src/work/"], "work/lock.h and work/thread.h"),
+    (r"(?:asprintf|vasprintf|alloca)", [], "td_arena_printf or td_buf_printf"),
+    (r"(?:sprintf|vsprintf|strcpy|strcat|stpcpy|gets)", [], "snprintf, td_buf"),
+    (r"(?:strtok|gmtime|localtime|ctime|asctime|strerror|rand|srand|setenv|putenv|system)", [],
+     "something that threads may share"),
+    (r"(?:atoi|atol|atoll|atof)", [], "a parser that sees bad input"),
+]
+
+COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+
+
+def without_comments_and_strings(text):
+    def blank(match):
+        return "".join("\n" if c == "\n" else " " for c in match.group(0))
+    return COMMENT_OR_STRING.sub(blank, text)
+
+
+def layer_of(path):
+    """The longest folder of the table that holds a path relative to src/."""
+    folder = os.path.dirname(path)
+    while folder not in BELOW and folder:
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def sources(root):
+    for folder, dirs, names in os.walk(os.path.join(root, "src")):
+        dirs.sort()
+        for name in sorted(names):
+            if name.endswith((".c", ".h")):
+                yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def include_problems(path, text):
+    inside = os.path.relpath(path, "src")
+    mine = layer_of(inside)
+    if mine == "" and os.path.dirname(inside):
+        yield 1, f"the folder {os.path.dirname(inside)}/ is in no layer of tools/check_layers.py"
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s*(["<])([^">]+)[">]', line)
+        if match is None:
+            continue
+        kind, header = match.groups()
+        if kind == "<":
+            if header in ONLY and mine not in ONLY[header]:
+                where = " or ".join(f + "/" for f in ONLY[header]) or "no folder"
+                yield number, f"<{header}> may be included by {where} only"
+            continue
+        theirs = layer_of(header)
+        if "/" not in header or (theirs != mine and theirs not in BELOW[mine]):
+            yield number, f'{mine or "main"} may not use "{header}"'
+
+
+def call_problems(path, text):
+    for number, line in enumerate(without_comments_and_strings(text).splitlines(), 1):
+        if line.lstrip().startswith("#"):
+            continue
+        for pattern, allowed, instead in CALLS:
+            match = re.search(r"(?<![\w>.])(" + pattern + r")\s*\(", line)
+            if match and not path.startswith(tuple(allowed)):
+                yield number, f"{match.group(1)}() is not used here: {instead}"
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else \
+        os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    count = 0
+    for path in sources(root):
+        with open(os.path.join(root, path), encoding="utf-8") as file:
+            text = file.read()
+        for number, what in [*include_problems(path, text), *call_problems(path, text)]:
+            print(f"{path}:{number}: {what}")
+            count += 1
+    return 1 if count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
