@@ -13,8 +13,8 @@ static void test_email_ordinary_addresses_are_taken(void **state)
 	static const char *const good[] = {"a@b.co", "ana.maria@example.com",
 		"first+tag@sub.example.co.uk", "o'hara@example.org", "x_y-z@ex-ample.com",
 		"!#$%&'*+-/=?^_`{|}~@example.com", "1@2.example", "A@EXAMPLE.COM",
-		"jos\xC3\xA9@ma\xC3\xB1"
-		"ana.es",
+		("jos\xC3\xA9@ma\xC3\xB1"
+		 "ana.es"),
 		"\xE7\x94\xA8\xE6\x88\xB7@\xE4\xBE\x8B\xE5\xAD\x90.\xE6\xB5\x8B\xE8\xAF\x95",
 		"a@xn--bcher-kva.example", "a@b.c1"};
 	for (size_t i = 0; i < COUNT(good); i++) {
