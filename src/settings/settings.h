@@ -40,7 +40,8 @@ enum setting_part {
 enum setting_type {
 	SETTING_TYPE_TEXT,
 	SETTING_TYPE_HOST,
-	SETTING_TYPE_PATH,
+	SETTING_TYPE_PATH, /* a file to read */
+	SETTING_TYPE_FOLDER,
 	SETTING_TYPE_INT,
 	SETTING_TYPE_DURATION,
 	SETTING_TYPE_SIZE,
@@ -80,6 +81,7 @@ bool setting_is_built(enum setting_id id);
 #define SETTING_C_TYPE_TEXT      const char *
 #define SETTING_C_TYPE_HOST      const char *
 #define SETTING_C_TYPE_PATH      const char *
+#define SETTING_C_TYPE_FOLDER    const char *
 #define SETTING_C_TYPE_INT       int64_t
 #define SETTING_C_TYPE_DURATION  int64_t
 #define SETTING_C_TYPE_SIZE      size_t
@@ -136,7 +138,7 @@ struct settings_flag {
 };
 
 struct settings_input {
-	const struct settings_flag *flags; /* each of a name that settings_flag_is_known() */
+	const struct settings_flag *flags; /* each of a name that setting_of_flag() knows */
 	size_t flag_count;
 	const char *config_path;        /* of --config; NULL: none */
 	const char *const *environment; /* "NAME=value", NULL at the end */
@@ -148,7 +150,8 @@ struct settings_problems {
 	size_t count;
 };
 
-/* Settles every setting. Reads the --config file and the NAME_FILE files, nothing else.
+/* Settles every setting. Reads the --config file and the NAME_FILE files, and looks
+ * whether files and folders that are named are there.
  *   TD_OK       *ret_settings is the caller's
  *   TD_INVALID  something is wrong: *ret_problems says all of it, and *ret_settings holds what
  * could be understood (with defaults for the rest), so that it can be logged as asked TD_NOMEM both
@@ -165,10 +168,16 @@ void settings_free(struct settings *settings);
 enum td_status settings_read_again(const struct settings *settings, enum setting_id id,
 	struct td_arena *arena, const char **ret_value, struct td_err *err) TD_MUST_CHECK;
 
-/* True for the flag of a setting (no dashes before it): "port", "database-url-file". */
-bool settings_flag_is_known(const char *name);
+#define SETTING_FLAG_SIZE 40
 
-/* True when the flag needs no value ("no-color"). */
-bool settings_flag_is_switch(const char *name);
+/* The flag without its dashes: "http-max-body", or with `file` "database-url-file". False where
+ * there is none (a secret's value has no flag). */
+bool setting_flag(enum setting_id id, bool file, char out[SETTING_FLAG_SIZE]);
+
+/* The setting of a flag; false: no such flag. */
+bool setting_of_flag(const char *flag, enum setting_id *ret_id, bool *ret_file);
+
+/* True when the flag may stand without a value ("--no-color"). */
+bool setting_is_switch(enum setting_id id);
 
 #endif

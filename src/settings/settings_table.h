@@ -106,13 +106,13 @@
 		CATALOGUE,                                                                         \
 		"The longest time until a change that another program made to the packages "       \
 		"shows.")                                                                          \
-	X(SCHEMA_DIR, schema_dir, PATH, NULL, 1, 4095, NULL, 0, CORE, FILES,                       \
+	X(SCHEMA_DIR, schema_dir, FOLDER, NULL, 1, 4095, NULL, 0, CORE, FILES,                     \
 		"Folder with `sqlite/`, the numbered migrations.")                                 \
-	X(TEMPLATES_DIR, templates_dir, PATH, NULL, 1, 4095, NULL, 0, CORE, FILES,                 \
+	X(TEMPLATES_DIR, templates_dir, FOLDER, NULL, 1, 4095, NULL, 0, CORE, FILES,               \
 		"Folder of page templates; read again when a file changes.")                       \
-	X(STATIC_DIR, static_dir, PATH, NULL, 1, 4095, NULL, 0, CORE, FILES,                       \
+	X(STATIC_DIR, static_dir, FOLDER, NULL, 1, 4095, NULL, 0, CORE, FILES,                     \
 		"Folder of style sheets, scripts and images; read again when a file changes.")     \
-	X(LOCALES_DIR, locales_dir, PATH, NULL, 1, 4095, NULL, 0, CORE, FILES,                     \
+	X(LOCALES_DIR, locales_dir, FOLDER, NULL, 1, 4095, NULL, 0, CORE, FILES,                   \
 		"Folder of translations; read again when a file changes.")                         \
 	X(HTTP_HEADER_TIMEOUT, http_header_timeout_ms, DURATION, "10", 100, 3600000, NULL, 0,      \
 		CORE, HTTP, "The longest that the whole header of a request may take.")            \

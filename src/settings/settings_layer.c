@@ -1,1 +1,0 @@
-typedef int settings_layer_is_empty;
