@@ -23,11 +23,12 @@ enum catalogue_encoding {
 	CATALOGUE_ENCODING_COUNT,
 };
 
-/* An answer made in advance. An encoding that gains nothing is empty. Tags are with their quotes,
- * made from the content alone: equal content has equal tags in every process. */
+/* An answer made in advance. An encoding that gains nothing is empty. The tag is made from the
+ * identity bytes alone, so that equal content has equal tags in every process; without quotes, and
+ * the edge adds the encoding's name to it (a strong ETag differs per encoding). */
 struct catalogue_body {
 	struct td_slice bytes[CATALOGUE_ENCODING_COUNT];
-	const char *etag[CATALOGUE_ENCODING_COUNT];
+	char tag[33]; /* half of the SHA-256, hexadecimal */
 };
 
 /* One package put together; all of it lives as long as the snapshot. */
