@@ -1,0 +1,131 @@
+#include "bare.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+
+struct bare {
+	sqlite3 *db;
+	sqlite3_stmt *begin, *insert, *commit;
+	uint64_t random;
+};
+
+static _Noreturn void fail(struct bare *bare, const char *what)
+{
+	fprintf(stderr, "%s: %s\n", what,
+		bare->db != NULL ? sqlite3_errmsg(bare->db) : "no memory");
+	exit(1);
+}
+
+static sqlite3_stmt *prepare(struct bare *bare, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+	if (sqlite3_prepare_v3(bare->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) !=
+		SQLITE_OK)
+		fail(bare, sql);
+	return stmt;
+}
+
+struct bare *bare_open(const char *path)
+{
+	struct bare *bare = calloc(1, sizeof(*bare));
+	if (bare == NULL || getrandom(&bare->random, sizeof(bare->random), 0) < 0) {
+		fputs("no memory\n", stderr);
+		exit(1);
+	}
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	if (sqlite3_open_v2(path, &bare->db, flags, NULL) != SQLITE_OK)
+		fail(bare, path);
+	static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+				      "PRAGMA foreign_keys=ON";
+	if (sqlite3_exec(bare->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
+		fail(bare, pragmas);
+	bare->begin = prepare(bare, "BEGIN IMMEDIATE");
+	bare->insert = prepare(bare,
+		"INSERT INTO users (id, email, first_name, last_name, company, created_at, "
+		"updated_at)"
+		" VALUES (?1, ?2, 'Ada', 'Lovelace', 'Analytical Engines', ?3, ?3)");
+	bare->commit = prepare(bare, "COMMIT");
+	return bare;
+}
+
+void bare_close(struct bare *bare)
+{
+	sqlite3_finalize(bare->begin);
+	sqlite3_finalize(bare->insert);
+	sqlite3_finalize(bare->commit);
+	sqlite3_close(bare->db);
+	free(bare);
+}
+
+static void run(struct bare *bare, sqlite3_stmt *stmt)
+{
+	if (sqlite3_step(stmt) != SQLITE_DONE)
+		fail(bare, sqlite3_sql(stmt));
+	sqlite3_reset(stmt);
+}
+
+void bare_begin(struct bare *bare)
+{
+	run(bare, bare->begin);
+}
+
+void bare_commit(struct bare *bare)
+{
+	run(bare, bare->commit);
+}
+
+/* xorshift64*: as good as any other for ids that must not come in order. */
+static uint64_t next_random(struct bare *bare)
+{
+	bare->random ^= bare->random >> 12;
+	bare->random ^= bare->random << 25;
+	bare->random ^= bare->random >> 27;
+	return bare->random * UINT64_C(2685821657736338717);
+}
+
+void bare_insert(struct bare *bare)
+{
+	char id[32], email[64];
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	int id_size = snprintf(id, sizeof(id), "u%016" PRIx64, next_random(bare));
+	int email_size = snprintf(email, sizeof(email), "%s@example.com", id);
+	sqlite3_bind_text(bare->insert, 1, id, id_size, SQLITE_STATIC);
+	sqlite3_bind_text(bare->insert, 2, email, email_size, SQLITE_STATIC);
+	sqlite3_bind_int64(bare->insert, 3, now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000);
+	run(bare, bare->insert);
+}
+
+double bare_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+double bare_cpu(void)
+{
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+uint64_t bare_number(int argc, char **argv, int index, const char *name, uint64_t max)
+{
+	char *end = NULL;
+	errno = 0;
+	unsigned long long number = index < argc ? strtoull(argv[index], &end, 10) : 0;
+	if (index >= argc || errno != 0 || *end != '\0' || number < 1 || number > max) {
+		fprintf(stderr, "%s: %s must be a number from 1 to %" PRIu64 "\n", argv[0], name,
+			max);
+		exit(2);
+	}
+	return number;
+}

@@ -1,0 +1,70 @@
+"""What every part of a run needs: where things are, how long to measure, what to end."""
+
+import contextlib
+import os
+import subprocess
+
+from .servers import BenchError, Ours
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Context:
+    def __init__(self, options, work, scratch):
+        self.quick = options.quick
+        self.pairs = options.pairs
+        self.seconds = options.seconds
+        self.work = work
+        self.scratch = scratch
+        self.build = os.path.abspath(options.build)
+        self.executable = os.path.join(self.build, "tools-dashboard")
+        if not os.access(self.executable, os.X_OK):
+            raise BenchError(f"{self.executable} is not there: build it first (./dev build)")
+
+    def folder(self, name):
+        path = os.path.join(self.scratch, name)
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def program(self, name):
+        return os.path.join(self.build, "bench", name)
+
+    def ours(self, name, **more):
+        return Ours(self.executable, self.folder(name), **more)
+
+    def python_of_peers(self):
+        """The interpreter that has what bench/requirements.txt names; made where it is missing."""
+        with open(os.path.join(HERE, "requirements.txt"), encoding="utf-8") as file:
+            wanted = file.read()
+        folder = os.path.join(self.work, "venv")
+        stamp = os.path.join(folder, "requirements.txt")
+        python = os.path.join(folder, "bin", "python")
+        with contextlib.suppress(FileNotFoundError):
+            with open(stamp, encoding="utf-8") as file:
+                if file.read() == wanted:
+                    return python
+        subprocess.run(["python3", "-m", "venv", folder], check=True)
+        requirements = os.path.join(HERE, "requirements.txt")
+        subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
+        with open(stamp, "w", encoding="utf-8") as file:
+            file.write(wanted)
+        return python
+
+
+@contextlib.contextmanager
+def running(*servers):
+    """Ends what was started, the last one first, whatever happens."""
+    try:
+        yield
+    finally:
+        for server in reversed(servers):
+            server.stop()
+
+
+def judge(ratio, at_most=None, at_least=None):
+    """"met", "missed", or None where nothing was asked."""
+    if at_most is not None:
+        return "met" if ratio <= at_most else "missed"
+    if at_least is not None:
+        return "met" if ratio >= at_least else "missed"
+    return None

@@ -1,0 +1,79 @@
+"""Load on a side: wrk with kept connections, or a bare loop that measures itself."""
+
+import json
+import os
+import subprocess
+
+from .measure import Window
+from .servers import PACKAGES, BenchError
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def run_wrk(server, path, seconds, connections, script, arguments=()):
+    """One sample of `server` under wrk with one thread."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", os.path.join(HERE, script)]
+    command += [server.url + path, "--", *arguments]
+    with Window(server.roots) as window:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    line = next((x for x in done.stdout.splitlines() if x.startswith("JSON")), None)
+    if done.returncode != 0 or line is None:
+        raise BenchError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    counted = json.loads(line.removeprefix("JSON"))
+    if counted["errors"]:
+        raise BenchError(f"{server.name}{path}: {counted['errors']} wrong answers of {counted['done']}")
+    return window.sample(
+        counted["done"], counted["us"] / 1e6, p50_us=counted["p50_us"], p99_us=counted["p99_us"]
+    )
+
+
+class PackagesLoad:
+    """GET of the list of packages."""
+
+    def __init__(self, server, seconds, connections=64):
+        self.server = server
+        self.seconds = seconds
+        self.connections = connections
+
+    def sample(self):
+        return run_wrk(self.server, PACKAGES, self.seconds, self.connections, "report.lua")
+
+
+class PutLoad:
+    """PUT of users with random ids; every sample has ids of its own."""
+
+    def __init__(self, server, key, seconds, connections=64):
+        self.server = server
+        self.key = key
+        self.seconds = seconds
+        self.connections = connections
+        self.rounds = 0
+
+    def sample(self):
+        self.rounds += 1
+        arguments = (self.key, str(self.rounds))
+        return run_wrk(self.server, "/", self.seconds, self.connections, "put_users.lua", arguments)
+
+
+class LoopLoad:
+    """A program of bench/ that prints one line of JSON: done, seconds, cpu, and more."""
+
+    def __init__(self, name, command, preload=None):
+        self.name = name
+        self.command = command
+        self.preload = preload
+
+    def sample(self, *more):
+        environment = dict(os.environ)
+        if self.preload:
+            environment["LD_PRELOAD"] = self.preload
+        with Window([]) as window:
+            done = subprocess.run(
+                [*self.command, *more], env=environment, capture_output=True, text=True, check=False
+            )
+        if done.returncode != 0:
+            raise BenchError(f"{self.name}: {done.stderr.strip()}")
+        counted = json.loads(done.stdout)
+        return window.sample_of_child(
+            counted.pop("done"), counted.pop("seconds"), counted.pop("cpu"), **counted
+        )
