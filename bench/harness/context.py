@@ -61,10 +61,26 @@ def running(*servers):
             server.stop()
 
 
-def judge(ratio, at_most=None, at_least=None):
-    """"met", "missed", or None where nothing was asked."""
-    if at_most is not None:
-        return "met" if ratio <= at_most else "missed"
-    if at_least is not None:
-        return "met" if ratio >= at_least else "missed"
-    return None
+def judge(value, target):
+    """Whether a target is met: "missed", "met", "goal met" where there is a goal too."""
+    if "at_most" in target and value > target["at_most"]:
+        return "missed"
+    if "at_least" in target and value < target["at_least"]:
+        return "missed"
+    if "goal_at_most" in target:
+        return "goal met" if value <= target["goal_at_most"] else "goal missed"
+    if "goal_at_least" in target:
+        return "goal met" if value >= target["goal_at_least"] else "met"
+    return "met"
+
+
+WORDS = {
+    "at_most": "at most",
+    "at_least": "at least",
+    "goal_at_most": "goal: at most",
+    "goal_at_least": "goal: at least",
+}
+
+
+def words_of(target):
+    return ", ".join(f"{WORDS[kind]} {value}" for kind, value in target.items())

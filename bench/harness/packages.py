@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 
-from .context import HERE, judge, running
+from .context import HERE, judge, running, words_of
 from .load import PackagesLoad
 from .machine import version_of_nginx, version_of_postgres, versions_of_python
 from .pairs import NOISY_CPU, run_pairs, summarise
@@ -23,28 +23,28 @@ from .servers import (
 NAME = "GET /user-subscription/packages, 64 kept connections"
 
 
-def compare(context, ours, peer, versions, at_most, goal=None):
+def compare(context, ours, peer, versions, target):
     pairs = run_pairs(
         PackagesLoad(ours, context.seconds), PackagesLoad(peer, context.seconds),
         context.pairs, NOISY_CPU,
     )  # fmt: skip
     figure = {"name": NAME, "peer_name": peer.name, "peer_versions": versions}
     figure["peer_settings"] = peer.settings
-    figure["target"] = {"at_most": at_most} | ({"goal": goal} if goal else {})
+    figure["target"] = target
     figure |= summarise(pairs, by="cpu")
-    figure["judged"] = judge(figure["ratio"]["median"], at_most=at_most)
+    figure["judged"] = judge(figure["ratio"]["median"], target)
     figure["line"] = (
         f"{peer.name}: {figure['ratio']['median']} of its CPU for each answer "
         f"({figure['ours']['cpu_us']['median']} and {figure['peer']['cpu_us']['median']} us; "
-        f"at most {at_most}: {figure['judged']})"
+        f"{words_of(target)}: {figure['judged']})"
     )
     return figure
 
 
 def nginx_peers(context, body, headers):
-    """(server, at most, goal): the plain one, and the best that tuning gives."""
+    """(server, target): the plain one, and the best that tuning gives."""
     plain = {"at_most": 0.8}
-    tuned = {"at_most": 1.0}
+    tuned = {"goal_at_most": 1.0}
     rows = [("nginx", 1, False, plain), ("nginx, tuned, 1 worker", 1, True, tuned)]
     rows += [("nginx, tuned, 2 workers", 2, True, tuned)]
     for index, (name, workers, is_tuned, target) in enumerate(rows):
@@ -63,7 +63,7 @@ def measure_nginx(context, ours, body, headers):
         with running(peer):
             peer.start()
             check_same(peer, body)
-            yield compare(context, ours, peer, versions, **target)
+            yield compare(context, ours, peer, versions, target)
 
 
 def measure_fastapi(context, ours, body, packages):
@@ -79,7 +79,7 @@ def measure_fastapi(context, ours, body, packages):
         with running(peer):
             peer.start()
             check_same(peer, body)
-            yield compare(context, ours, peer, versions, at_most=0.02)
+            yield compare(context, ours, peer, versions, {"at_most": 0.02})
     path = os.path.join(context.folder("fastapi"), "packages.db")
     with sqlite3.connect(path) as database:
         database.executescript(catalogue_sql(packages, "sqlite"))
@@ -89,7 +89,7 @@ def measure_fastapi(context, ours, body, packages):
     with running(peer):
         peer.start()
         check_same(peer, body)
-        yield compare(context, ours, peer, versions, at_most=0.02)
+        yield compare(context, ours, peer, versions, {"at_most": 0.02})
 
 
 def measure(context):

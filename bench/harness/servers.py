@@ -189,7 +189,7 @@ class Nginx(Server):
         with open(path, "wb") as file:
             file.write(body)
         lines = [
-            f"add_header {name} '{value}';"
+            'add_header {} "{}";'.format(name, value.replace('"', '\\"'))
             for name, value in headers.items()
             if name.lower() not in NGINX_OWN
         ]
