@@ -1,1 +1,0 @@
-typedef int migrate_layer_is_empty;
