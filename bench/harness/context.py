@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 class Context:
     def __init__(self, options, work, scratch):
         self.quick = options.quick
+        self.offline = options.offline
         self.pairs = options.pairs
         self.seconds = options.seconds
         self.work = work
