@@ -1,7 +1,9 @@
-#include <stdio.h>
+/* Hands over to the table of commands. */
+#include "command/command.h"
 
-int main(void)
+#include <unistd.h>
+
+int main(int argc, char **argv)
 {
-	(void)puts("tools-dashboard");
-	return 0;
+	return command_main(argc, argv, environ);
 }

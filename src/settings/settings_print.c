@@ -104,20 +104,24 @@ void settings_write_json(const struct settings *settings, struct td_buf *out)
  * Backquotes are left out. */
 static void write_wrapped(struct td_buf *out, const char *text, int column, int indent, int width)
 {
+	bool first = true;
 	while (*text != '\0') {
 		int len = (int)strcspn(text, " ");
-		if (column + len > width) {
+		if (!first && column + 1 + len > width) {
 			td_buf_printf(out, "\n%*s", indent, "");
 			column = indent;
+		} else if (!first) {
+			td_buf_put_char(out, ' ');
+			column++;
 		}
 		for (int i = 0; i < len; i++) {
 			if (text[i] != '`')
 				td_buf_put_char(out, text[i]);
 		}
-		column += len + 1;
+		first = false;
+		column += len;
 		text += len;
-		if (*text == ' ' && *++text != '\0')
-			td_buf_put_char(out, ' ');
+		text += strspn(text, " ");
 	}
 }
 

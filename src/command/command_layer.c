@@ -1,1 +1,0 @@
-typedef int command_layer_is_empty;

@@ -1,0 +1,30 @@
+#include "service/exit_code.h"
+
+enum exit_code exit_code_of_store(const struct td_err *err)
+{
+	switch (err->code) {
+	case TD_OK:
+		return TD_EXIT_DONE;
+	case TD_SCHEMA:
+		return TD_EXIT_SCHEMA;
+	case TD_INVALID:
+	case TD_DENIED:
+	case TD_BUSY:
+	case TD_TIMEOUT:
+	case TD_UNAVAILABLE:
+	case TD_IO:
+	case TD_CORRUPT:
+		return TD_EXIT_DEPENDENCY;
+	case TD_NOMEM:
+	case TD_NOTFOUND:
+	case TD_EXISTS:
+	case TD_CONFLICT:
+	case TD_MISMATCH:
+	case TD_TOOBIG:
+	case TD_STOPPING:
+	case TD_INTERNAL:
+	case TD_STATUS_COUNT:
+		break;
+	}
+	return TD_EXIT_FAILED;
+}

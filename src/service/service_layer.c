@@ -1,1 +1,0 @@
-typedef int service_layer_is_empty;
