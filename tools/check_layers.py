@@ -21,7 +21,7 @@ BELOW = {
     "catalogue": ["base", "assets", "store"],
     "app": ["base", "store"],
     "http": ["base", "work"],
-    "api": ["base", "assets", "store", "catalogue", "app", "http"],
+    "api": ["base", "work", "assets", "store", "catalogue", "app", "http"],
     "page": ["base", "assets", "store", "catalogue", "app", "http"],
     "service": ["base", "assets", "work", "settings", "migrate", "store", "store/sqlite",
                 "catalogue", "app", "http", "api", "page"],

@@ -61,9 +61,9 @@ static void reply_user(struct http_request *rq, const struct store_user *user, b
 
 static struct http_problem email_taken(void)
 {
-	return api_problem(
-		TD_PROBLEM_EMAIL_TAKEN, "Another user has this e-mail address. Use another one, or "
-					"find that user with GET " USERS "?email=….");
+	return api_problem(TD_PROBLEM_EMAIL_TAKEN,
+		"Another user has this e-mail address. Use another one, or "
+		"find that user with GET " USERS "?email=….");
 }
 
 static void reply_email_taken(struct http_request *rq)
