@@ -4,8 +4,13 @@
 
 #include <signal.h>
 
-/* musl and glibc both need far less; a stack that is not touched costs no memory. */
+/* musl and glibc both need far less; a stack that is not touched costs no memory. A sanitizer puts
+ * its own state and wider frames there. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define STACK_BYTES (4096u * 1024u)
+#else
 #define STACK_BYTES (512u * 1024u)
+#endif
 
 struct start {
 	td_thread_fn *fn;
