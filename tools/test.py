@@ -249,7 +249,7 @@ SUITES = [
     ("replay", suite_replay, "tests/fuzz/meson.build"),
     ("coverage", suite_coverage, "tests/fuzz/parsers.txt"),
     ("integration", suite_integration, "tests/integration/conftest.py"),
-    ("browser", suite_browser, "tests/browser/package.json"),
+    ("browser", suite_browser, "tests/browser/run.mjs"),
     ("faults", suite_faults, "tests/faults/conftest.py"),
 ]
 

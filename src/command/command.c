@@ -83,7 +83,7 @@ const char *command_option(const struct command_call *call, const char *name)
 		if (strcmp(options[i].name, name) == 0)
 			return call->values[i];
 	}
-	td_assert(!"an option of the command");
+	td_assert(false && "an option of the command");
 	return NULL;
 }
 

@@ -47,7 +47,7 @@ static void test_slice_trim_takes_spaces_and_tabs_off_both_ends(void **state)
 static void test_slice_cut_gives_each_piece_once(void **state)
 {
 	(void)state;
-	struct td_slice rest = TD_SLICE("a,,b,"), piece;
+	struct td_slice rest = TD_SLICE("a,,b,"), piece = {NULL, 0};
 	static const char *const wanted[] = {"a", "", "b", ""};
 	for (size_t i = 0; i < 4; i++) {
 		assert_true(td_slice_cut(&rest, ',', &piece));
