@@ -22,7 +22,7 @@ BELOW = {
     "app": ["base", "store"],
     "http": ["base", "work"],
     "api": ["base", "work", "assets", "store", "catalogue", "app", "http"],
-    "page": ["base", "assets", "store", "catalogue", "app", "http"],
+    "page": ["base", "assets", "work", "store", "catalogue", "app", "http"],
     "service": ["base", "assets", "work", "settings", "migrate", "store", "store/sqlite",
                 "catalogue", "app", "http", "api", "page"],
     "command": ["base", "assets", "work", "settings", "migrate", "store", "store/sqlite",

@@ -150,22 +150,11 @@ size_t language_accept(const struct td_slice *codes, size_t count, struct td_sli
 	return best;
 }
 
-struct td_slice language_cookie(struct td_slice header, const char *name)
-{
-	struct td_slice pair, key;
-	while (td_slice_cut(&header, ';', &pair)) {
-		pair = td_slice_trim(pair);
-		if (td_slice_cut(&pair, '=', &key) && td_slice_is(key, name) && pair.ptr != NULL)
-			return pair;
-	}
-	return (struct td_slice){NULL, 0};
-}
-
 size_t language_choose(const struct td_slice *codes, size_t count, const struct language_wish *wish)
 {
 	size_t found = language_find(codes, count, wish->query);
 	if (found == count)
-		found = language_find(codes, count, language_cookie(wish->cookie, "lang"));
+		found = language_find(codes, count, wish->cookie);
 	if (found == count)
 		found = language_accept(codes, count, wish->accept);
 	return found < count ? found : 0;

@@ -12,11 +12,11 @@
 /* What a request says about languages; empty slices where it says nothing. */
 struct language_wish {
 	struct td_slice query;  /* ?lang= */
-	struct td_slice cookie; /* the whole Cookie header */
+	struct td_slice cookie; /* the value of the cookie `lang` */
 	struct td_slice accept; /* Accept-Language */
 };
 
-/* The index of the language for this visitor: the query's, else the cookie's `lang`, else the one
+/* The index of the language for this visitor: the query's, else the cookie's, else the one
  * that Accept-Language likes best (RFC 9110 12.5.4, looked up as RFC 4647 3.4: "es-MX" finds "es"),
  * else 0. A value that is no language of ours counts as not given. `codes` are lower case. */
 size_t language_choose(
@@ -28,9 +28,6 @@ size_t language_find(const struct td_slice *codes, size_t count, struct td_slice
 /* The same for Accept-Language alone; `count` where nothing in it fits. At most the first 64
  * elements are looked at; one that is not well formed is skipped. */
 size_t language_accept(const struct td_slice *codes, size_t count, struct td_slice header);
-
-/* The value of a cookie (RFC 6265 4.2.1); empty where there is none. */
-struct td_slice language_cookie(struct td_slice header, const char *name);
 
 /* A weight of RFC 9110 12.4.2 ("0.8", "1", "1.000") in thousandths. False: not one. */
 bool language_weight(struct td_slice text, unsigned *ret_thousandths);

@@ -46,7 +46,8 @@ struct tpl_texts locale_texts(const struct locale *locale);
 /* How numbers, money and days are written comes from the keys `format.…` of the locale:
  * format.decimal, format.group, format.group_from (the fewest digits that are grouped: 5 in
  * Spanish), format.money ("{amount} {symbol}"), format.money_code (where the currency has no
- * symbol: "{amount} {code}"), format.symbol.USD and so on, format.date ("{month} {day}, {year}"),
+ * symbol: "{amount} {code}"), format.symbol.usd and so on,
+ * format.percent ("{number} %"), format.date ("{month} {day}, {year}"),
  * format.month.1 to 12. */
 
 /* "29.99" as "$29.99" or "29,99 US$"; whole amounts keep their two places. */
@@ -55,6 +56,9 @@ void locale_put_money(
 
 /* "100,000", "100.000". */
 void locale_put_number(const struct locale *locale, struct td_buf *out, int64_t number);
+
+/* "17%", "17 %". */
+void locale_put_percent(const struct locale *locale, struct td_buf *out, int64_t percent);
 
 /* The day in UTC of a time in ms: "23 November 2026". */
 void locale_put_date(const struct locale *locale, struct td_buf *out, int64_t wall_ms);

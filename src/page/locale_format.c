@@ -99,6 +99,15 @@ void locale_put_money(
 	td_buf_done(&amount);
 }
 
+void locale_put_percent(const struct locale *locale, struct td_buf *out, int64_t percent)
+{
+	char number[24];
+	int len = snprintf(number, sizeof(number), "%" PRId64, percent);
+	const struct pair pairs[] = {{"number", td_slice(number, (size_t)len)}};
+	put_pattern(
+		out, text_or(locale, "format.percent", "{number}%"), pairs, TD_ARRAY_LEN(pairs));
+}
+
 void locale_put_date(const struct locale *locale, struct td_buf *out, int64_t wall_ms)
 {
 	char text[TD_TIME_TEXT_SIZE];

@@ -9,7 +9,11 @@
 #include "base/err.h"
 #include "catalogue/snapshot.h"
 
+#include <stdbool.h>
+
 struct page;
+struct http_problem;
+struct http_request;
 struct http_server;
 
 /* Something that an operator should read, once for each cause: a broken template on disk ("the last
@@ -45,5 +49,8 @@ enum td_status page_add_routes(
 /* catalogue_changed_fn's shape: makes the pages anew and swaps them. Slow (it compresses): not on
  * an HTTP thread or a ticker. */
 void page_catalogue_changed(void *page, struct catalogue_snapshot *snapshot);
+
+/* http_error_page_fn's shape: answers with a page that says what is wrong. */
+bool page_error(struct http_request *rq, const struct http_problem *problem, void *page);
 
 #endif
