@@ -33,7 +33,9 @@ def run_quiet(command, **kw):
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", **kw)
     if done.returncode != 0:
-        print(done.stdout, flush=True)
+        noise = ("Compiler for C", "Dependency ", "Program ", "[")
+        lines = [line for line in done.stdout.splitlines() if not line.startswith(noise)]
+        print("\n".join(line[:400] for line in lines[-120:]), flush=True)
         print("failed:", " ".join(command), flush=True)
     return done.returncode == 0
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the test suites and adds up what they say.
 
-usage: test.py [--long] [--no-skips] [SUITE | SUITE/PATTERN]…
+usage: run_tests.py [--long] [--no-skips] [SUITE | SUITE/PATTERN]…
 
 Ends with the line "N passed, N failed, N skipped" over all suites; exit 1 where something failed
 (or was skipped, with --no-skips or CI=true), where a runner crashed, or where nothing ran.
