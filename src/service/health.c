@@ -1,0 +1,169 @@
+/* /livez, /readyz and /health: for whoever starts, watches or balances the process. They answer
+ * from memory, in every phase. */
+#include "base/json.h"
+#include "service/service_internal.h"
+
+#include <string.h>
+
+/* What there is to say, copied together under the locks. */
+struct health {
+	enum service_phase phase;
+	char reason[TD_ERR_TEXT_MAX];
+	bool has_store;
+	struct store_health store;
+	struct catalogue_state catalogue; /* has_snapshot false: none */
+};
+
+static struct health look(struct service *service)
+{
+	struct health health = {.phase = SERVICE_STARTING};
+	td_lock_take(&service->lock);
+	health.phase = service->phase;
+	memcpy(health.reason, service->reason, sizeof(health.reason));
+	struct store *store = service->store;
+	struct catalogue_refresher *refresher = service->refresher;
+	td_lock_give(&service->lock);
+	health.has_store = store != NULL;
+	if (store != NULL)
+		store_get_health(store, &health.store);
+	/* While it is stopping the refresher may be gone. */
+	if (refresher != NULL && health.phase != SERVICE_STOPPING)
+		catalogue_refresher_get_state(refresher, &health.catalogue);
+	return health;
+}
+
+static bool is_degraded(const struct health *health)
+{
+	return health->store.state != STORE_UP || health->catalogue.degraded;
+}
+
+static const char *status_word(const struct health *health)
+{
+	if (health->phase != SERVICE_READY)
+		return "unready";
+	return is_degraded(health) ? "degraded" : "ready";
+}
+
+static void put_store(struct td_json *json, const struct health *health)
+{
+	static const char *const words[] = {
+		[STORE_CONNECTING] = "connecting", [STORE_UP] = "up", [STORE_DOWN] = "down"};
+	const struct store_health *store = &health->store;
+	td_json_name(json, "sqlite");
+	td_json_open(json, '{');
+	td_json_member_str(json, "status", health->has_store ? words[store->state] : "connecting");
+	td_json_name(json, "since");
+	if (health->has_store)
+		td_json_time(json, store->since_ms);
+	else
+		td_json_null(json);
+	td_json_member_str(
+		json, "last_error", store->last_error[0] != '\0' ? store->last_error : NULL);
+	td_json_name(json, "next_attempt_in");
+	if (health->has_store && store->next_attempt_in_ms >= 0)
+		td_json_i64(json, (store->next_attempt_in_ms + 999) / 1000);
+	else
+		td_json_null(json);
+	td_json_close(json, '}');
+}
+
+static void put_catalogue(struct td_json *json, const struct health *health)
+{
+	const struct catalogue_state *state = &health->catalogue;
+	td_json_name(json, "catalogue");
+	td_json_open(json, '{');
+	td_json_name(json, "age_seconds");
+	if (state->has_snapshot)
+		td_json_i64(json, (int64_t)(state->age_ms / 1000));
+	else
+		td_json_null(json);
+	td_json_member_str(json, "source", state->has_snapshot ? state->source : NULL);
+	td_json_close(json, '}');
+}
+
+static void reply_health(struct http_request *rq, struct service *service, bool verbose)
+{
+	struct td_buf body = TD_BUF_INIT;
+	struct td_json json = td_json_to(&body);
+	struct health health = look(service);
+	bool ready = health.phase == SERVICE_READY;
+	td_json_open(&json, '{');
+	td_json_member_str(&json, "status", status_word(&health));
+	if (!ready)
+		td_json_member_str(&json, "reason", health.reason);
+	if (verbose) {
+		td_json_name(&json, "checks");
+		td_json_open(&json, '{');
+		put_store(&json, &health);
+		put_catalogue(&json, &health);
+		td_json_close(&json, '}');
+	}
+	td_json_close(&json, '}');
+	td_buf_put_char(&body, '\n');
+	const struct http_header headers[] = {{"Retry-After", ready ? NULL : "1"}};
+	const struct http_reply reply = {
+		.status = ready && !body.failed ? 200 : 503,
+		.content_type = "application/json",
+		.take = &body,
+		.headers = headers,
+		.header_count = TD_ARRAY_LEN(headers),
+	};
+	http_reply(rq, &reply);
+	td_buf_done(&body);
+}
+
+static void get_livez(struct http_request *rq, void *ctx)
+{
+	(void)ctx;
+	const struct http_reply reply = {
+		.status = 200,
+		.content_type = "application/json",
+		.body = TD_SLICE("{\"status\":\"live\"}\n"),
+	};
+	http_reply(rq, &reply);
+}
+
+static void get_readyz(struct http_request *rq, void *ctx)
+{
+	reply_health(rq, ctx, http_query_count(rq, "verbose") > 0);
+}
+
+static void get_health(struct http_request *rq, void *ctx)
+{
+	reply_health(rq, ctx, true);
+}
+
+enum td_status service_add_health_routes(struct service *service, struct td_err *err)
+{
+	const struct http_route routes[] = {
+		{"GET", "/livez", get_livez, service, HTTP_ROUTE_ALWAYS, 0},
+		{"GET", "/readyz", get_readyz, service, HTTP_ROUTE_ALWAYS, 0},
+		{"GET", "/health", get_health, service, HTTP_ROUTE_ALWAYS, 0},
+		{"GET", "/user-subscription/health", get_health, service, HTTP_ROUTE_ALWAYS, 0},
+	};
+	return http_server_add_routes(service->server, routes, TD_ARRAY_LEN(routes), err);
+}
+
+bool service_before(struct http_request *rq, const struct http_route *route, void *ctx)
+{
+	struct service *service = ctx;
+	char reason[TD_ERR_TEXT_MAX];
+	(void)route;
+	td_lock_take(&service->lock);
+	bool starting = service->phase == SERVICE_STARTING;
+	memcpy(reason, service->reason, sizeof(reason));
+	td_lock_give(&service->lock);
+	if (!starting)
+		return false;
+	const char *detail = td_arena_printf(
+		http_arena(rq), "Not ready yet: %s. Try again in a moment.", reason);
+	const struct http_problem problem = {
+		.status = 503,
+		.code = "store-unavailable",
+		.title = "The service is starting",
+		.detail = detail,
+		.retry_after_s = 1,
+	};
+	http_reply_problem(rq, &problem);
+	return true;
+}

@@ -1,0 +1,95 @@
+/* What the parts of `serve` share; for src/service/ only.
+ *
+ *  STARTING  HTTP answers: /livez 200, everything else 503 with the reason. The starter's thread
+ *            opens, migrates and populates the store and reads the first snapshot.
+ *  READY     everything is answered. Nobody goes back to STARTING.
+ *  STOPPING  no new connections; what is in flight is answered; then the store is stopped. */
+#ifndef TD_SERVICE_SERVICE_INTERNAL_H
+#define TD_SERVICE_SERVICE_INTERNAL_H
+
+#include "api/api.h"
+#include "api/call.h"
+#include "catalogue/refresh.h"
+#include "http/http.h"
+#include "page/page.h"
+#include "service/notify.h"
+#include "settings/settings.h"
+#include "store/store.h"
+#include "work/lock.h"
+#include "work/thread.h"
+#include "work/ticker.h"
+
+enum service_phase {
+	SERVICE_STARTING,
+	SERVICE_READY,
+	SERVICE_STOPPING,
+};
+
+struct service {
+	/* Set before threads start, then read-only. */
+	const struct settings *settings;
+	const struct td_clock *clock;
+	int64_t started_ms; /* wall clock */
+	struct td_ticker *ticker;
+	struct http_server *server;
+	struct api *api;
+	struct page *page;
+	struct api_calls *calls; /* of /metrics with a key */
+	struct catalogue_holder *holder;
+	int wake_fd; /* an eventfd: the main thread should look again */
+
+	struct td_lock lock;
+	struct td_cond changed;                /* has_snapshot or phase */
+	enum service_phase phase;              /* guarded by lock */
+	char reason[TD_ERR_TEXT_MAX];          /* why it is not ready; guarded by lock */
+	bool has_snapshot;                     /* guarded by lock */
+	struct store *store;                   /* set once by the starter; guarded by lock */
+	struct catalogue_refresher *refresher; /* the same */
+	bool starter_ended, stopper_ended;     /* guarded by lock */
+	int code;                              /* the exit code so far; guarded by lock */
+
+	/* The main thread's. */
+	struct td_thread starter, stopper;
+	bool starter_runs, stopper_runs;
+	struct notify notify;
+	int signal; /* that ends us; 0: none yet */
+	uint64_t stop_deadline_ms;
+
+	/* The ticker's. */
+	uint64_t http_due_ms;
+
+	/* The stopper's, then the main thread's. */
+	bool cut_off;
+};
+
+/* A td_thread_fn of the starter: from opening the store to READY. Sets `code` where it fails. */
+void service_start(void *service);
+
+/* Tells the main thread to look again. Any thread. */
+void service_wake(struct service *service);
+
+/* Why it is not ready yet. Any thread. */
+void service_set_reason(struct service *service, const char *reason);
+
+/* The store and the refresher as far as they are there; NULL else. They stay until the server has
+ * stopped. Any thread. */
+struct store *service_store(struct service *service);
+struct catalogue_refresher *service_refresher(struct service *service);
+
+enum service_phase service_phase(struct service *service);
+
+/* ---- health.c */
+
+enum td_status service_add_health_routes(struct service *service, struct td_err *err) TD_MUST_CHECK;
+
+/* http_before_fn's shape: 503 until the service is ready; ctx = the service. */
+bool service_before(struct http_request *rq, const struct http_route *route, void *service);
+
+/* ---- metrics.c */
+
+enum td_status service_add_metrics_route(struct service *service, struct td_err *err) TD_MUST_CHECK;
+
+/* Prometheus text (exposition format 0.0.4). */
+void service_put_metrics(struct service *service, struct td_buf *out);
+
+#endif

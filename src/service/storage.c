@@ -1,0 +1,75 @@
+#include "service/storage.h"
+
+#include "base/log.h"
+#include "catalogue/catalogue.h"
+#include "service/exit_code.h"
+
+static void log_migration(void *ctx, const struct migrate_event *event)
+{
+	(void)ctx;
+	char text[MIGRATE_EVENT_TEXT_SIZE];
+	migrate_event_text(event, text);
+	td_log(TD_LOG_INFO, "migrate", "%s", text);
+}
+
+struct store_sqlite_config storage_config(const struct settings *settings)
+{
+	return (struct store_sqlite_config){
+		.path = settings->sqlite_path,
+		.schema_dir = settings->schema_dir,
+		.clock = &td_clock_system,
+		.timeout_ms = (unsigned)settings->store_timeout_ms,
+		.migrate = true,
+		.observer = {.observe = log_migration},
+	};
+}
+
+enum td_status storage_open(
+	const struct settings *settings, struct store **ret_store, struct td_err *err)
+{
+	const struct store_sqlite_config config = storage_config(settings);
+	td_log(TD_LOG_INFO, "sqlite.opening", "Opening SQLite database at %s", config.path);
+	enum td_status status = store_sqlite_open(&config, ret_store, err);
+	if (status == TD_OK)
+		td_log(TD_LOG_INFO, "sqlite.opened", "SQLite database opened successfully");
+	return status;
+}
+
+static void say_info(void *ctx, const char *line)
+{
+	(void)ctx;
+	td_log(TD_LOG_INFO, "catalogue.populate", "%s", line);
+}
+
+static void say_fault(void *ctx, const char *line)
+{
+	const struct settings *settings = ctx;
+	td_log(TD_LOG_ERROR, "catalogue.wrong", "CATALOGUE_FILE: %s: %s", settings->catalogue_file,
+		line);
+}
+
+int storage_populate(const struct settings *settings, struct store *store, struct td_err *err)
+{
+	struct td_arena arena = TD_ARENA_INIT;
+	struct store_catalogue catalogue;
+	int code = TD_EXIT_SETTING;
+	const struct catalogue_access access = {
+		.store = store,
+		.clock = &td_clock_system,
+		.store_timeout_ms = (unsigned)settings->store_timeout_ms,
+		.say = say_info,
+	};
+	/* say_fault's ctx is not const, and what it points to is not written. */
+	union {
+		const struct settings *in;
+		void *out;
+	} ctx = {.in = settings};
+	enum td_status status = catalogue_load(settings->catalogue_file, &arena,
+		settings->catalogue_file != NULL ? say_fault : NULL, ctx.out, &catalogue, err);
+	if (status == TD_OK) {
+		status = catalogue_populate(&access, &catalogue, err);
+		code = exit_code_of_store(err);
+	}
+	td_arena_done(&arena);
+	return status == TD_OK ? TD_EXIT_DONE : code;
+}

@@ -1,0 +1,23 @@
+/* The store as the settings name it, for `serve` and for commands; says on the log what it does. */
+#ifndef TD_SERVICE_STORAGE_H
+#define TD_SERVICE_STORAGE_H
+
+#include "base/err.h"
+#include "migrate/migrate.h"
+#include "settings/settings.h"
+#include "store/sqlite/store_sqlite.h"
+#include "store/store.h"
+
+/* How the settings configure it; `settings` is borrowed. Migrating says its lines. */
+struct store_sqlite_config storage_config(const struct settings *settings);
+
+/* Opens and migrates. Errors as store_sqlite_open(). Give it to store_destroy(). */
+enum td_status storage_open(const struct settings *settings, struct store **ret_store,
+	struct td_err *err) TD_MUST_CHECK;
+
+/* Writes the catalogue of the settings into an empty store. An exit code; `err` where it is not 0:
+ * TD_EXIT_SETTING where CATALOGUE_FILE is wrong (its faults were logged). */
+int storage_populate(
+	const struct settings *settings, struct store *store, struct td_err *err) TD_MUST_CHECK;
+
+#endif
