@@ -2,7 +2,7 @@
 
 #include "base/money.h"
 #include "catalogue/check.h"
-#include "catalogue/order.h"
+#include "catalogue/rows.h"
 
 #include <jansson.h>
 

@@ -1,8 +1,7 @@
 /* Keeps a holder's snapshot like the store: reads when the store says that something changed, and
  * at least every refresh_ms; swaps only what differs; keeps the last good one when reading fails.
  * It has one thread of its own, which is the only one that waits, builds, compresses and calls
- * back.
- */
+ * back. */
 #ifndef TD_CATALOGUE_REFRESH_H
 #define TD_CATALOGUE_REFRESH_H
 
@@ -17,13 +16,14 @@
 
 struct catalogue_refresher;
 
-/* A new snapshot is about to be published (it is in the holder when this returns from all). Called
- * in the refresher's thread; take a reference to keep it. */
+/* A new snapshot is about to be published (the holder has it when all were told). Called in the
+ * refresher's thread; take a reference to keep it. */
 typedef void catalogue_changed_fn(void *ctx, struct catalogue_snapshot *snapshot);
 
-/* A row that breaks the rules was left out; said once for each row and reason. Or reading failed
- * for the first time since it worked (row NULL), or works again (both NULL). In the refresher's
- * thread. */
+/* For the log, in the refresher's thread, each thing once:
+ *   row, NULL     a row that breaks the rules is left out (again when it was right in between)
+ *   NULL, err     reading fails, for the first time since it worked
+ *   NULL, NULL    reading works again */
 typedef void catalogue_report_fn(
 	void *ctx, const struct store_bad_row *row, const struct td_err *err);
 
@@ -40,7 +40,8 @@ struct catalogue_refresher_config {
 
 #define CATALOGUE_OBSERVERS_MOST 4
 
-/* Everything in `config` is borrowed until destroy. Give it to catalogue_refresher_destroy(). */
+/* Everything in `config` is borrowed until the stop. Becomes the store's changed callback, so
+ * create it before anything is submitted to the store. Give it to catalogue_refresher_destroy(). */
 enum td_status catalogue_refresher_create(const struct catalogue_refresher_config *config,
 	struct catalogue_refresher **ret_refresher, struct td_err *err) TD_MUST_CHECK;
 
@@ -48,15 +49,19 @@ enum td_status catalogue_refresher_create(const struct catalogue_refresher_confi
 void catalogue_refresher_observe(
 	struct catalogue_refresher *refresher, catalogue_changed_fn *fn, void *ctx);
 
-/* Starts the thread; it reads at once. Becomes the store's changed callback. */
+/* Starts the thread; it reads at once. */
 enum td_status catalogue_refresher_start(
 	struct catalogue_refresher *refresher, struct td_err *err) TD_MUST_CHECK;
 
 /* Reads now; any thread, never waits. store_changed_fn's shape. */
 void catalogue_refresher_wake(void *refresher);
 
-/* No callback runs any more when it returns; it waits for no store. Before store_destroy(). NULL is
- * fine. */
+/* No callback runs any more when it returns. It waits for no store: a read under way is given up.
+ * Before store_destroy(). */
+void catalogue_refresher_stop(struct catalogue_refresher *refresher);
+
+/* Stops it if need be. After store_destroy(), whose watcher may call catalogue_refresher_wake()
+ * until then. NULL is fine. */
 void catalogue_refresher_destroy(struct catalogue_refresher *refresher);
 
 /* For health and metrics; any thread. */

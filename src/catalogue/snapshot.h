@@ -64,7 +64,11 @@ const struct catalogue_package *catalogue_snapshot_find(
 /* The JSON array of all active packages. */
 const struct catalogue_body *catalogue_snapshot_json(const struct catalogue_snapshot *snapshot);
 
-/* SHA-256 of everything that the rows say but times. */
+/* SHA-256 of everything that the rows say but times. False: no memory. */
+bool catalogue_rows_digest(
+	const struct store_catalogue *rows, uint8_t out[TD_SHA256_SIZE]) TD_MUST_CHECK;
+
+/* That of the rows that the snapshot was made from. */
 const uint8_t *catalogue_snapshot_digest(const struct catalogue_snapshot *snapshot);
 
 /* The store's name that it was read from ("sqlite"). */

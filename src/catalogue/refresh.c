@@ -1,0 +1,300 @@
+#include "catalogue/refresh.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/digest.h"
+#include "catalogue/desk.h"
+#include "work/lock.h"
+#include "work/thread.h"
+
+#include <string.h>
+
+/* However often the store calls, reads begin this far apart at least. */
+#define GAP_MOST_MS 100
+/* After a failure, and before the first success, the next try comes at least this soon. */
+#define RETRY_MOST_MS 500
+
+struct observer {
+	catalogue_changed_fn *fn;
+	void *ctx;
+};
+
+struct catalogue_refresher {
+	struct catalogue_refresher_config config;
+	struct observer observers[CATALOGUE_OBSERVERS_MOST];
+	size_t observer_count;
+	struct desk *desk;
+	struct td_thread thread;
+	bool started;
+
+	/* Only the thread's. */
+	uint8_t digest[TD_SHA256_SIZE];
+	bool has_digest;
+	uint64_t *bad_seen; /* marks of the bad rows of the last read; owned */
+	size_t bad_seen_count;
+
+	struct td_lock lock;
+	struct catalogue_state state; /* guarded by lock; age_ms is not kept */
+	uint64_t read_ms;             /* guarded by lock: mono, of the last read that worked */
+};
+
+enum td_status catalogue_refresher_create(const struct catalogue_refresher_config *config,
+	struct catalogue_refresher **ret_refresher, struct td_err *err)
+{
+	struct catalogue_refresher *r = td_alloc_zero(sizeof(*r));
+	struct desk *desk = desk_create();
+	if (r == NULL || desk == NULL) {
+		td_free(r);
+		if (desk != NULL)
+			desk_unref(desk);
+		return td_err_set(err, TD_NOMEM, "no memory for the catalogue's refresher");
+	}
+	r->config = *config;
+	r->desk = desk;
+	r->state.source = config->source;
+	td_lock_init(&r->lock);
+	store_set_changed(config->store, catalogue_refresher_wake, r);
+	*ret_refresher = r;
+	return TD_OK;
+}
+
+void catalogue_refresher_observe(
+	struct catalogue_refresher *refresher, catalogue_changed_fn *fn, void *ctx)
+{
+	td_assert(!refresher->started && refresher->observer_count < CATALOGUE_OBSERVERS_MOST);
+	refresher->observers[refresher->observer_count++] = (struct observer){fn, ctx};
+}
+
+void catalogue_refresher_wake(void *refresher)
+{
+	struct catalogue_refresher *r = refresher;
+	desk_wake(r->desk);
+}
+
+/* ---- what is told */
+
+/* Tells rows and reasons apart; that two are alike by chance costs a line in the log. */
+static uint64_t mark_of(const struct store_bad_row *row)
+{
+	struct td_buf all = TD_BUF_INIT;
+	uint8_t digest[TD_SHA256_SIZE] = {0};
+	uint64_t mark = 0;
+	td_buf_put_slice(&all, row->table);
+	td_buf_put_char(&all, '\n');
+	td_buf_put_slice(&all, row->key);
+	td_buf_put_char(&all, '\n');
+	td_buf_put_slice(&all, row->why);
+	td_sha256(td_buf_slice(&all), digest);
+	td_buf_done(&all);
+	memcpy(&mark, digest, sizeof(mark));
+	return mark;
+}
+
+static bool was_seen(const struct catalogue_refresher *r, uint64_t mark)
+{
+	for (size_t i = 0; i < r->bad_seen_count; i++) {
+		if (r->bad_seen[i] == mark)
+			return true;
+	}
+	return false;
+}
+
+/* Without memory for the marks nothing is told now; the next read tells it. */
+static void report_bad_rows(struct catalogue_refresher *r, const struct store_op *op)
+{
+	size_t count = op->out.bad_row_count;
+	uint64_t *marks = count > 0 ? td_alloc_array(count, sizeof(*marks)) : NULL;
+	if (count > 0 && marks == NULL)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct store_bad_row *row = &op->out.bad_rows[i];
+		marks[i] = mark_of(row);
+		if (!was_seen(r, marks[i]) && r->config.report != NULL)
+			r->config.report(r->config.report_ctx, row, NULL);
+	}
+	td_free(r->bad_seen);
+	r->bad_seen = marks;
+	r->bad_seen_count = count;
+}
+
+static void note_failure(struct catalogue_refresher *r, const struct td_err *err)
+{
+	td_lock_take(&r->lock);
+	bool first = !r->state.degraded;
+	r->state.degraded = true;
+	r->state.failures++;
+	r->state.last_error = *err;
+	td_lock_give(&r->lock);
+	if (first && r->config.report != NULL)
+		r->config.report(r->config.report_ctx, NULL, err);
+}
+
+static void note_success(struct catalogue_refresher *r, const struct store_op *op)
+{
+	td_lock_take(&r->lock);
+	bool was_degraded = r->state.degraded;
+	r->state.degraded = false;
+	r->state.bad_rows = op->out.bad_row_count;
+	r->state.last_error = (struct td_err)TD_ERR_INIT;
+	r->read_ms = td_clock_mono_ms(r->config.clock);
+	td_lock_give(&r->lock);
+	if (was_degraded && r->config.report != NULL)
+		r->config.report(r->config.report_ctx, NULL, NULL);
+}
+
+static void note_swap(struct catalogue_refresher *r, size_t packages)
+{
+	td_lock_take(&r->lock);
+	r->state.has_snapshot = true;
+	r->state.packages = packages;
+	r->state.swaps++;
+	r->state.changed_ms = td_clock_wall_ms(r->config.clock);
+	td_lock_give(&r->lock);
+}
+
+/* ---- reading */
+
+static enum td_status publish(struct catalogue_refresher *r, const struct store_catalogue *rows,
+	const uint8_t digest[TD_SHA256_SIZE], struct td_err *err)
+{
+	struct catalogue_snapshot *snapshot;
+	enum td_status status = catalogue_snapshot_create(rows, r->config.source, &snapshot, err);
+	if (status != TD_OK)
+		return status;
+	size_t packages;
+	(void)catalogue_snapshot_list(snapshot, &packages);
+	for (size_t i = 0; i < r->observer_count; i++)
+		r->observers[i].fn(r->observers[i].ctx, snapshot);
+	catalogue_holder_swap(r->config.holder, snapshot);
+	memcpy(r->digest, digest, TD_SHA256_SIZE);
+	r->has_digest = true;
+	note_swap(r, packages);
+	return TD_OK;
+}
+
+static enum td_status take_rows(
+	struct catalogue_refresher *r, const struct store_op *op, struct td_err *err)
+{
+	uint8_t digest[TD_SHA256_SIZE];
+	if (!catalogue_rows_digest(&op->out.catalogue, digest))
+		return td_err_set(err, TD_NOMEM, "no memory to compare the catalogue");
+	if (r->has_digest && memcmp(digest, r->digest, TD_SHA256_SIZE) == 0)
+		return TD_OK;
+	return publish(r, &op->out.catalogue, digest, err);
+}
+
+static struct store_op *new_read(const struct catalogue_refresher *r)
+{
+	struct store_op *op = store_op_new(STORE_CATALOGUE_READ);
+	if (op == NULL)
+		return NULL;
+	op->in.parts = STORE_PACKAGES | STORE_CONTENT;
+	op->now_ms = td_clock_wall_ms(r->config.clock);
+	op->deadline_ms = td_clock_mono_ms(r->config.clock) + r->config.store_timeout_ms;
+	return op;
+}
+
+/* The operation that was read, or NULL with err. */
+static struct store_op *read_rows(struct catalogue_refresher *r, struct td_err *err)
+{
+	struct store_op *op = new_read(r);
+	if (op == NULL) {
+		(void)td_err_set(err, TD_NOMEM, "no memory to read the catalogue");
+		return NULL;
+	}
+	struct store_op *read;
+	enum td_status status = desk_run(r->desk, r->config.store, op, &read);
+	if (status == TD_OK && read != NULL)
+		return read;
+	if (read != NULL && read->err.code != TD_OK)
+		*err = read->err;
+	else
+		(void)td_err_set(
+			err, status, "cannot read the catalogue: %s", td_status_words(status));
+	store_op_free(read);
+	return NULL;
+}
+
+/* True: what is served now is what the store says. */
+static bool refresh(struct catalogue_refresher *r)
+{
+	struct td_err err = TD_ERR_INIT;
+	td_lock_take(&r->lock);
+	r->state.reads++;
+	td_lock_give(&r->lock);
+	struct store_op *op = read_rows(r, &err);
+	if (op == NULL && err.code == TD_STOPPING)
+		return false;
+	bool worked = op != NULL && take_rows(r, op, &err) == TD_OK;
+	if (worked) {
+		note_success(r, op);
+		report_bad_rows(r, op);
+	} else {
+		note_failure(r, &err);
+	}
+	store_op_free(op);
+	return worked;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void run(void *ctx)
+{
+	struct catalogue_refresher *r = ctx;
+	/* A little less than was promised, for reading and building take their time too. */
+	uint64_t period = (uint64_t)r->config.refresh_ms * 4 / 5 + 1;
+	uint64_t gap = least(GAP_MOST_MS, period / 4), retry = least(RETRY_MOST_MS, period);
+	uint64_t earliest = 0, latest = 0;
+	while (desk_wait(r->desk, earliest, latest)) {
+		uint64_t begun = td_clock_mono_ns();
+		bool worked = refresh(r);
+		/* A read that took long ends in the next one at once, but never without a gap. */
+		latest = begun + (worked ? period : retry) * 1000000;
+		earliest = td_clock_mono_ns() + gap * 1000000;
+		if (latest < earliest)
+			latest = earliest;
+	}
+}
+
+/* ---- the life of it */
+
+enum td_status catalogue_refresher_start(struct catalogue_refresher *refresher, struct td_err *err)
+{
+	enum td_status status = td_thread_start(
+		&refresher->thread, "catalogue", run, refresher, err);
+	refresher->started = status == TD_OK;
+	return status;
+}
+
+void catalogue_refresher_stop(struct catalogue_refresher *refresher)
+{
+	desk_stop(refresher->desk);
+	if (refresher->started)
+		td_thread_join(&refresher->thread);
+	refresher->started = false;
+}
+
+void catalogue_refresher_destroy(struct catalogue_refresher *refresher)
+{
+	if (refresher == NULL)
+		return;
+	catalogue_refresher_stop(refresher);
+	desk_unref(refresher->desk);
+	td_lock_done(&refresher->lock);
+	td_free(refresher->bad_seen);
+	td_free(refresher);
+}
+
+void catalogue_refresher_get_state(
+	struct catalogue_refresher *refresher, struct catalogue_state *ret_state)
+{
+	uint64_t now = td_clock_mono_ms(refresher->config.clock);
+	td_lock_take(&refresher->lock);
+	*ret_state = refresher->state;
+	uint64_t read_ms = refresher->read_ms;
+	td_lock_give(&refresher->lock);
+	ret_state->age_ms = ret_state->has_snapshot && now > read_ms ? now - read_ms : 0;
+}
