@@ -18,7 +18,7 @@ BELOW = {
     "migrate": ["base", "assets"],
     "store": ["base", "work"],
     "store/sqlite": ["base", "work", "assets", "migrate", "store"],
-    "catalogue": ["base", "assets", "store"],
+    "catalogue": ["base", "assets", "work", "store"],
     "app": ["base", "store"],
     "http": ["base", "work"],
     "api": ["base", "work", "assets", "store", "catalogue", "app", "http"],
