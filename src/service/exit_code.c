@@ -1,6 +1,6 @@
 #include "service/exit_code.h"
 
-enum exit_code exit_code_of_store(const struct td_err *err)
+int exit_code_of_store(const struct td_err *err)
 {
 	switch (err->code) {
 	case TD_OK:

@@ -26,6 +26,6 @@ enum exit_code {
 #define TD_EXIT_SIGNAL 128
 
 /* What a failure of opening or using the store means. */
-enum exit_code exit_code_of_store(const struct td_err *err);
+int exit_code_of_store(const struct td_err *err);
 
 #endif
