@@ -113,14 +113,17 @@ void locale_put_date(const struct locale *locale, struct td_buf *out, int64_t wa
 	char text[TD_TIME_TEXT_SIZE];
 	td_time_format(wall_ms, text);
 	char key[32];
-	unsigned month = (unsigned)(text[5] - '0') * 10 + (unsigned)(text[6] - '0');
-	(void)snprintf(key, sizeof(key), "format.month.%u", month);
+	unsigned number = (unsigned)(text[5] - '0') * 10 + (unsigned)(text[6] - '0');
+	(void)snprintf(key, sizeof(key), "format.month.%u", number);
+	struct td_slice month = locale_find_str(locale, key);
+	if (month.ptr == NULL)
+		month = td_slice(text + 5, 2);
 	struct td_slice day = {text + 8, 2};
 	if (day.ptr[0] == '0')
 		day = td_slice_skip(day, 1);
 	const struct pair pairs[] = {
 		{"day", day},
-		{"month", text_or(locale, key, "")},
+		{"month", month},
 		{"year", {text, 4}},
 	};
 	put_pattern(out, text_or(locale, "format.date", "{year}-{month}-{day}"), pairs,

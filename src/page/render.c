@@ -32,6 +32,8 @@ enum td_status page_render_pricing(const struct page_config *config, const struc
 	struct td_arena arena = TD_ARENA_INIT;
 	struct tpl_value *root = page_model_frame(&arena, &frame);
 	tpl_put_flag(&arena, root, "is_yearly", billing == PAGE_YEARLY);
+	tpl_put_str(
+		&arena, root, "billing_class", billing == PAGE_YEARLY ? "is-yearly" : "is-monthly");
 	page_model_pricing(&arena, root, site->locales[language], packages, count);
 	enum td_status status = page_render(&frame, "pricing", &arena, root, out, err);
 	td_arena_done(&arena);
