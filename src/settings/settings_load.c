@@ -44,6 +44,8 @@ static enum td_status read_all(
 	out->limit = limit;
 	for (;;) {
 		char *room = td_buf_reserve(out, 4096);
+		if (room == NULL && out->len + 4096 <= limit)
+			return td_err_set(err, TD_NOMEM, "out of memory");
 		if (room == NULL)
 			return td_err_set(err, TD_TOOBIG, "%.300s is larger than %zu KiB", path,
 				limit / 1024);
@@ -148,6 +150,7 @@ static void take_config(struct loading *l, const char *path)
 	struct td_slice bytes;
 	struct td_arena *arena = &l->settings->arena;
 	if (read_file(path, CONFIG_MAX, arena, &bytes, &err) != TD_OK) {
+		arena->failed |= err.code == TD_NOMEM;
 		add_problem(l, td_arena_printf(arena, "--config: %s", err.text));
 		return;
 	}
@@ -270,6 +273,7 @@ static void convert(struct loading *l, enum setting_id id, bool file, const stru
 	struct setting_origin *origin = &l->settings->origin[id];
 	struct td_err err = TD_ERR_INIT;
 	if (settings_convert(l->settings, id, text, &err) != TD_OK) {
+		l->settings->arena.failed |= err.code == TD_NOMEM;
 		add_setting_problem(l, id, file, given, err.text);
 		return;
 	}
@@ -290,7 +294,9 @@ static void settle(struct loading *l, enum setting_id id)
 	const struct given *given = file ? &l->file[id] : &l->value[id];
 	const char *text = given->text;
 	if (info->default_value != NULL) {
-		td_assert(settings_convert(l->settings, id, info->default_value, &err) == TD_OK);
+		enum td_status status = settings_convert(
+			l->settings, id, info->default_value, &err);
+		td_assert(status == TD_OK || status == TD_NOMEM);
 		l->settings->origin[id].text = info->default_value;
 	}
 	if (text == NULL)
@@ -304,6 +310,7 @@ static void settle(struct loading *l, enum setting_id id)
 	if (!is_usable(l, id, file, given))
 		return;
 	if (file && read_secret(given->text, &l->settings->arena, &text, &err) != TD_OK) {
+		l->settings->arena.failed |= err.code == TD_NOMEM;
 		add_setting_problem(l, id, file, given, err.text);
 		return;
 	}
