@@ -17,7 +17,8 @@ CREATE TABLE subscription_packages (
 			|| '-' || hex(randomblob(6))))
 		CHECK (length(id) BETWEEN 1 AND 64),
 	slug TEXT NOT NULL UNIQUE
-		CHECK (length(slug) BETWEEN 1 AND 64 AND slug NOT GLOB '*[^a-z0-9-]*'),
+		CHECK (length(slug) BETWEEN 1 AND 64 AND slug NOT GLOB '*[^A-Za-z0-9._~-]*'
+			AND slug NOT IN ('.', '..')),
 	name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
 	description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 4000),
 	price_monthly INTEGER NOT NULL CHECK (price_monthly BETWEEN 0 AND 999999999999),
