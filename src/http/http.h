@@ -261,9 +261,9 @@ struct http_problem {
 /* WWW-Authenticate: Bearer comes with every 401. */
 void http_reply_problem(struct http_request *rq, const struct http_problem *problem);
 
-/* From an error: status and Retry-After from td_status_map, the text as detail where it is not 5xx.
- * NOMEM, BUSY: code `overloaded`; UNAVAILABLE, TIMEOUT, STOPPING: `store-unavailable`; other 5xx:
- * `internal`. */
+/* From an error: its status, and its text as detail where that is not 5xx. NOMEM, BUSY, STOPPING:
+ * code `overloaded`; UNAVAILABLE, TIMEOUT: `store-unavailable`; other 5xx: `internal-error`; else
+ * `code`. */
 void http_reply_err(struct http_request *rq, const struct td_err *err, const char *code);
 
 /* 303 (or another 3xx) to a path of ours or an absolute URL; CR and LF are refused (500). */
