@@ -1,5 +1,5 @@
 /* The JSON API: packages, users, its own description. Each group of routes is one file that adds
- * its routes in api_add_routes(); what they share is in api_internal.h. */
+ * its routes in api_add_routes(); what those that need a store share is in call.h. */
 #ifndef TD_API_API_H
 #define TD_API_API_H
 

@@ -57,7 +57,7 @@ void catalogue_snapshot_unref(struct catalogue_snapshot *snapshot);
 const struct catalogue_package *catalogue_snapshot_list(
 	const struct catalogue_snapshot *snapshot, size_t *ret_count);
 
-/* Active or not; NULL when there is none. */
+/* Active or not; NULL when there is none. An active one is an element of the list above. */
 const struct catalogue_package *catalogue_snapshot_find(
 	const struct catalogue_snapshot *snapshot, struct td_slice slug);
 
