@@ -38,11 +38,12 @@ struct bare *bare_open(const char *path)
 		fputs("no memory\n", stderr);
 		exit(1);
 	}
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 	if (sqlite3_open_v2(path, &bare->db, flags, NULL) != SQLITE_OK)
 		fail(bare, path);
 	static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-				      "PRAGMA foreign_keys=ON";
+				      "PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=4000";
 	if (sqlite3_exec(bare->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
 		fail(bare, pragmas);
 	bare->begin = prepare(bare, "BEGIN IMMEDIATE");

@@ -97,7 +97,7 @@ def make_figure(name, peer_name, pairs, target, settings):
 
 def measure_users(context):
     database = Database(context, "users")
-    settings = {"journal_mode": "WAL", "synchronous": "FULL", "rows_a_commit": 1}
+    settings = {"journal_mode": "WAL", "synchronous": "FULL", "wal_autocheckpoint": 4000, "rows_a_commit": 1}
     figures = []
     shim = context.program("shim_slow_sync.so")
     rows = [(None, "a bare loop of commits", {"at_least": 2.5, "goal_at_least": 4})]
@@ -127,7 +127,7 @@ def measure_lane(context):
 
     loop = FreshLoop(context, database, "sqlite_batch", arguments=lambda: (str(batch[0]),))
     pairs = run_pairs(Remembering, loop, context.pairs, NOISY_RATE)
-    settings = {"journal_mode": "WAL", "synchronous": "FULL", "rows_a_commit": "as the lane"}
+    settings = {"journal_mode": "WAL", "synchronous": "FULL", "wal_autocheckpoint": 4000, "rows_a_commit": "as the lane"}
     name = "The lane alone, 64 users waiting"
     peer_name = "a bare loop of the same batches"
     return [make_figure(name, peer_name, pairs, {"at_least": 0.6}, settings)]
