@@ -116,10 +116,10 @@ static bool find_password(struct td_slice text, size_t *ret_start, size_t *ret_e
 	const char *at = text.len > 0 ? memrchr(text.ptr, '@', text.len) : NULL;
 	if (at == NULL)
 		return false;
-	const char *slashes = memmem(text.ptr, text.len, "://", 3);
-	size_t start = slashes != NULL && slashes < at ? (size_t)(slashes - text.ptr) + 3 : 0;
+	struct td_slice scheme, rest;
+	size_t start = cut_scheme(text, &scheme, &rest) ? (size_t)(rest.ptr - text.ptr) : 0;
 	size_t end = (size_t)(at - text.ptr);
-	const char *colon = memchr(text.ptr + start, ':', end - start);
+	const char *colon = start < end ? memchr(text.ptr + start, ':', end - start) : NULL;
 	if (colon == NULL)
 		return false;
 	*ret_start = (size_t)(colon - text.ptr) + 1;
