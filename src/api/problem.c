@@ -72,6 +72,26 @@ static void log_fault(struct http_request *rq, const struct td_err *err)
 		err->text[0] != '\0' ? err->text : td_status_words(err->code));
 }
 
+/* One table from outcomes of a store to answers; what is not in it is a fault of ours. */
+static enum td_problem problem_of(enum td_status status)
+{
+	static const struct {
+		enum td_status status;
+		enum td_problem problem;
+	} rows[] = {
+		{TD_TIMEOUT, TD_PROBLEM_STORE_UNAVAILABLE},
+		{TD_UNAVAILABLE, TD_PROBLEM_STORE_UNAVAILABLE},
+		{TD_BUSY, TD_PROBLEM_OVERLOADED},
+		{TD_STOPPING, TD_PROBLEM_OVERLOADED},
+		{TD_NOMEM, TD_PROBLEM_OVERLOADED},
+	};
+	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
+		if (rows[i].status == status)
+			return rows[i].problem;
+	}
+	return TD_PROBLEM_INTERNAL_ERROR;
+}
+
 void api_reply_failure(struct http_request *rq, enum td_status status, const struct td_err *err)
 {
 	struct td_err failure = TD_ERR_INIT;
@@ -80,5 +100,8 @@ void api_reply_failure(struct http_request *rq, enum td_status status, const str
 	failure.code = status;
 	if (is_fault(status))
 		log_fault(rq, &failure);
-	http_reply_err(rq, &failure, NULL);
+	const struct td_problem_info *info = td_problem_info(problem_of(status));
+	struct http_problem problem = api_problem(problem_of(status), NULL);
+	problem.detail = td_arena_printf(http_arena(rq), "%s %s", info->happened, info->remedy);
+	http_reply_problem(rq, &problem);
 }

@@ -1,0 +1,510 @@
+/* A real HTTP server over a store that this test holds in its hand: it decides when an operation is
+ * done and when it is let go, and in which order. Under ASan and TSan it proves who may touch what.
+ */
+#include "td_test.h"
+
+#include "api/call.h"
+#include "api/users.h"
+#include "app/apikey.h"
+#include "work/lock.h"
+#include "work/thread.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HELD_MOST 64
+#define BODY      "{\"email\":\"a@example.com\",\"first_name\":\"A\",\"last_name\":\"B\"}"
+
+/* ---- the store in hand ----------------------------------------------------------------------- */
+
+struct held_store {
+	struct store store; /* first */
+	struct td_lock lock;
+	struct td_cond came;
+	struct store_op *ops[HELD_MOST]; /* guarded by lock: oldest first */
+	size_t count;                    /* guarded by lock */
+	_Atomic(int) refuse;             /* enum td_status that submit gives; TD_OK: it takes */
+};
+
+static enum td_status held_submit(struct store *store, struct store_op *op)
+{
+	struct held_store *held = (struct held_store *)store;
+	if (atomic_load(&held->refuse) != TD_OK)
+		return (enum td_status)atomic_load(&held->refuse);
+	td_lock_take(&held->lock);
+	td_assert(held->count < HELD_MOST);
+	held->ops[held->count++] = op;
+	td_cond_wake_all(&held->came);
+	td_lock_give(&held->lock);
+	return TD_OK;
+}
+
+static const struct store_class held_class = {.submit = held_submit};
+
+/* Waits for the next operation and takes it out. */
+static struct store_op *held_take(struct held_store *held)
+{
+	td_lock_take(&held->lock);
+	while (held->count == 0)
+		td_cond_wait(&held->came, &held->lock);
+	struct store_op *op = held->ops[0];
+	held->count--;
+	memmove(held->ops, held->ops + 1, held->count * sizeof(struct store_op *));
+	td_lock_give(&held->lock);
+	return op;
+}
+
+static void finish(struct store_op *op, enum td_status status)
+{
+	if (status == TD_OK) {
+		op->out.user = op->in.user;
+		op->out.created = true;
+	}
+	op->done(op, status);
+}
+
+/* ---- the fixture ----------------------------------------------------------------------------- */
+
+struct fixture {
+	struct held_store held;
+	struct api_calls *calls;
+	struct http_server *server;
+	char key[APIKEY_TEXT_SIZE];
+};
+
+static int set_up(void **state)
+{
+	static struct fixture f;
+	memset(&f, 0, sizeof(f));
+	struct td_err err = TD_ERR_INIT;
+	struct http_server_config config = HTTP_SERVER_CONFIG_DEFAULT;
+	config.port = 0;
+	config.threads = 2;
+	f.held.store = (struct store){&held_class, &td_clock_system};
+	atomic_init(&f.held.refuse, TD_OK);
+	td_lock_init(&f.held.lock);
+	td_cond_init(&f.held.came);
+	f.calls = api_calls_create(&td_clock_system, 10000);
+	assert_non_null(f.calls);
+	assert_int_equal(http_server_create(&config, &f.server, &err), TD_OK);
+	assert_int_equal(api_users_add_routes(f.calls, f.server, &err), TD_OK);
+	assert_int_equal(http_server_start(f.server, &err), TD_OK);
+	api_calls_set_store(f.calls, &f.held.store);
+	apikey_generate(f.key);
+	*state = &f;
+	return 0;
+}
+
+static void end_server(struct fixture *f)
+{
+	if (f->server == NULL)
+		return;
+	(void)http_server_stop(f->server, td_clock_mono_ms(&td_clock_system));
+	http_server_destroy(f->server);
+	f->server = NULL;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	end_server(f);
+	api_calls_destroy(f->calls);
+	td_cond_done(&f->held.came);
+	td_lock_done(&f->held.lock);
+	return 0;
+}
+
+/* ---- a client -------------------------------------------------------------------------------- */
+
+static int send_request(const struct fixture *f, const char *method, const char *path,
+	const char *headers, const char *body)
+{
+	char text[2048];
+	int len = snprintf(text, sizeof(text),
+		"%s /user-subscription/users%s HTTP/1.1\r\nHost: localhost\r\n"
+		"Authorization: Bearer %s\r\nConnection: close\r\nContent-Type: "
+		"application/json\r\n"
+		"%sContent-Length: %zu\r\n\r\n%s",
+		method, path, f->key, headers, strlen(body), body);
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)http_server_port(f->server)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(write(fd, text, (size_t)len), len);
+	return fd;
+}
+
+struct answer {
+	int status;
+	char text[4096];
+};
+
+static void read_answer(int fd, struct answer *answer)
+{
+	size_t len = 0;
+	ssize_t got;
+	while ((got = read(fd, answer->text + len, sizeof(answer->text) - 1 - len)) > 0)
+		len += (size_t)got;
+	close(fd);
+	answer->text[len] = '\0';
+	answer->status = 0;
+	(void)sscanf(answer->text, "HTTP/1.1 %d", &answer->status);
+}
+
+static void expect(int fd, int status, const char *part)
+{
+	struct answer answer;
+	read_answer(fd, &answer);
+	assert_int_equal(answer.status, status);
+	if (strstr(answer.text, part) == NULL)
+		fail_msg("\"%s\" is not in: %s", part, answer.text);
+}
+
+/* ---- one call -------------------------------------------------------------------------------- */
+
+/* The answer needs only `done`; the operation is let go after it. */
+static void test_call_is_answered_before_it_is_released(void **state)
+{
+	struct fixture *f = *state;
+	int fd = send_request(f, "PUT", "/u-1", "", BODY);
+	struct store_op *op = held_take(&f->held);
+	assert_int_equal(op->kind, STORE_USER_PUT);
+	assert_true(op->auth.needed);
+	finish(op, TD_OK);
+	expect(fd, 201, "Location: /user-subscription/users/u-1\r\n");
+	op->release(op);
+}
+
+/* As lanes do it: both at once, whatever the HTTP thread is at. */
+static void test_call_released_at_once_still_shows_its_result(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 50; i++) {
+		int fd = send_request(f, "PUT", "/u-1", "", BODY);
+		struct store_op *op = held_take(&f->held);
+		finish(op, TD_OK);
+		op->release(op);
+		expect(fd, 201, "\"email\":\"a@example.com\"");
+	}
+}
+
+/* After TD_TIMEOUT the store goes on writing into the operation, and lets go much later. */
+static void test_call_late_result_touches_nobody(void **state)
+{
+	struct fixture *f = *state;
+	int fd = send_request(f, "PUT", "/u-1", "", BODY);
+	struct store_op *op = held_take(&f->held);
+	op->done(op, TD_TIMEOUT);
+	op->out.user = op->in.user;
+	op->out.created = true;
+	(void)td_err_set(&op->err, TD_IO, "late");
+	expect(fd, 503, "store-unavailable");
+	op->out.user.id = td_arena_slice(&op->arena, TD_SLICE("later still"));
+	op->release(op);
+}
+
+/* A submit that is refused is answered at once, and the next request runs. */
+static void test_call_refused_by_the_store(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		enum td_status status;
+		const char *code;
+	} rows[] = {
+		{TD_BUSY, "overloaded"}, {TD_STOPPING, ""}, {TD_UNAVAILABLE, "store-unavailable"}};
+	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
+		atomic_store(&f->held.refuse, (int)rows[i].status);
+		struct answer answer;
+		read_answer(send_request(f, "POST", "", "Idempotency-Key: k\r\n", BODY), &answer);
+		assert_int_equal(answer.status, 503);
+		assert_non_null(strstr(answer.text, "Retry-After: "));
+		assert_non_null(strstr(answer.text, rows[i].code));
+	}
+	atomic_store(&f->held.refuse, TD_OK);
+	int fd = send_request(f, "POST", "", "Idempotency-Key: k\r\n", BODY);
+	struct store_op *op = held_take(&f->held);
+	finish(op, TD_OK);
+	op->release(op);
+	expect(fd, 201, "HTTP/1.1 201");
+}
+
+/* Each outcome of the store is one answer; nothing of the inside shows. */
+static void test_call_outcomes(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		enum td_status status;
+		int http;
+		const char *part;
+	} rows[] = {
+		{TD_DENIED, 401, "WWW-Authenticate: Bearer"},
+		{TD_EXISTS, 409, "email-taken"},
+		{TD_MISMATCH, 422, "idempotency-mismatch"},
+		{TD_TIMEOUT, 503, "Retry-After: "},
+		{TD_UNAVAILABLE, 503, "store-unavailable"},
+		{TD_BUSY, 503, "overloaded"},
+		{TD_STOPPING, 503, "Retry-After: "},
+		{TD_NOMEM, 503, "overloaded"},
+		{TD_IO, 500, "\"code\":\"internal"},
+		{TD_CORRUPT, 500, "\"code\":\"internal"},
+		{TD_INTERNAL, 500, "\"code\":\"internal"},
+	};
+	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
+		int fd = send_request(f, "PUT", "/u-1", "", BODY);
+		struct store_op *op = held_take(&f->held);
+		(void)td_err_set(&op->err, rows[i].status, "disk sda1 said no");
+		op->done(op, rows[i].status);
+		op->release(op);
+		struct answer answer;
+		read_answer(fd, &answer);
+		assert_int_equal(answer.status, rows[i].http);
+		assert_non_null(strstr(answer.text, rows[i].part));
+		assert_null(strstr(answer.text, "sda1"));
+	}
+}
+
+/* A key that is not in force is told so before anything that is wrong with the request. */
+static void test_call_refusal_asks_who_first(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *method, *path, *headers, *body;
+		int http;
+		const char *part;
+	} rows[] = {
+		{"PUT", "/u-1", "", "{", 400, "bad-request"},
+		{"PUT", "/u-1", "", "{}", 422, "/first_name"},
+		{"PUT", "/a%20b", "", BODY, 422, "/user_id"},
+		{"POST", "", "Idempotency-Key: a b\r\n", BODY, 400, "Idempotency-Key"},
+		{"GET", "", "", "", 400, "email="},
+	};
+	for (size_t i = 0; i < 2 * TD_ARRAY_LEN(rows); i++) {
+		bool known = i % 2 == 0;
+		int fd = send_request(f, rows[i / 2].method, rows[i / 2].path, rows[i / 2].headers,
+			rows[i / 2].body);
+		struct store_op *op = held_take(&f->held);
+		assert_int_equal(op->kind, STORE_AUTHORIZE);
+		assert_null(op->idempotency);
+		finish(op, known ? TD_OK : TD_DENIED);
+		op->release(op);
+		expect(fd, known ? rows[i / 2].http : 401,
+			known ? rows[i / 2].part : "unauthorized");
+	}
+}
+
+/* Without a store every answer is 503, but for who has no key at all. */
+static void test_call_without_a_store(void **state)
+{
+	struct fixture *f = *state;
+	api_calls_set_store(f->calls, NULL);
+	expect(send_request(f, "PUT", "/u-1", "", BODY), 503, "store-unavailable");
+	f->key[5] ^= 1;
+	expect(send_request(f, "PUT", "/u-1", "", BODY), 401, "checksum");
+}
+
+/* ---- repeated requests ----------------------------------------------------------------------- */
+
+static struct store_op *post_with_key(struct fixture *f, int *ret_fd)
+{
+	*ret_fd = send_request(f, "POST", "", "Idempotency-Key: \"k-1\"\r\n", BODY);
+	return held_take(&f->held);
+}
+
+/* The same key is busy until the store lets go, not only until the first request was answered. */
+static void test_idempotency_busy_until_released(void **state)
+{
+	struct fixture *f = *state;
+	int first_fd, second_fd;
+	struct store_op *first = post_with_key(f, &first_fd);
+	assert_non_null(first->idempotency);
+	assert_true(td_slice_is(first->idempotency->key, "k-1"));
+	first->done(first, TD_TIMEOUT);
+	expect(first_fd, 503, "store-unavailable");
+
+	struct store_op *second = post_with_key(f, &second_fd);
+	assert_int_equal(second->kind, STORE_AUTHORIZE);
+	finish(second, TD_OK);
+	second->release(second);
+	expect(second_fd, 409, "idempotency-busy");
+
+	second = post_with_key(f, &second_fd);
+	finish(second, TD_DENIED);
+	second->release(second);
+	expect(second_fd, 401, "unauthorized");
+
+	first->release(first);
+	second = post_with_key(f, &second_fd);
+	assert_int_equal(second->kind, STORE_USER_CREATE);
+	finish(second, TD_OK);
+	second->release(second);
+	expect(second_fd, 201, "\"id\":\"");
+}
+
+/* What the store kept is sent as it is, and marked. */
+static void test_idempotency_kept_answer_is_replayed(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+	struct store_op *op = post_with_key(f, &fd);
+	assert_int_equal(op->idempotency->on_ok.http_status, 201);
+	assert_int_equal(op->idempotency->on_exists.http_status, 409);
+	op->idempotency->replayed = true;
+	op->idempotency->kept = (struct store_answer){.http_status = 201,
+		.body = TD_SLICE("{\"id\":\"old\"}"),
+		.location = TD_SLICE("/user-subscription/users/old")};
+	op->done(op, TD_OK);
+	op->release(op);
+	struct answer answer;
+	read_answer(fd, &answer);
+	assert_int_equal(answer.status, 201);
+	assert_non_null(strstr(answer.text, "Idempotency-Replayed: true\r\n"));
+	assert_non_null(strstr(answer.text, "Location: /user-subscription/users/old\r\n"));
+	assert_non_null(strstr(answer.text, "\r\n\r\n{\"id\":\"old\"}"));
+}
+
+/* First and kept answer have the same bytes; a kept refusal is a problem too. */
+static void test_idempotency_first_answer_is_the_kept_one(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 2; i++) {
+		int fd;
+		struct store_op *op = post_with_key(f, &fd);
+		const struct store_answer *kept = i == 0 ? &op->idempotency->on_ok
+							 : &op->idempotency->on_exists;
+		char body[1024];
+		(void)snprintf(body, sizeof(body), "\r\n\r\n%.*s", TD_SLICE_ARG(kept->body));
+		finish(op, i == 0 ? TD_OK : TD_EXISTS);
+		op->release(op);
+		struct answer answer;
+		read_answer(fd, &answer);
+		assert_int_equal(answer.status, i == 0 ? 201 : 409);
+		assert_non_null(strstr(answer.text, body));
+		assert_non_null(
+			strstr(answer.text, i == 0 ? "Content-Type: application/json"
+						   : "Content-Type: application/problem+json"));
+		assert_null(strstr(answer.text, "Idempotency-Replayed"));
+	}
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* Requests that the server cut off let go in api_calls_destroy(), operations when the store does:
+ * nothing leaks, in either order. */
+static void test_call_cut_off_by_the_end(void **state)
+{
+	struct fixture *f = *state;
+	int before_fd = send_request(f, "POST", "", "Idempotency-Key: a\r\n", BODY);
+	struct store_op *before = held_take(&f->held);
+	int after_fd = send_request(f, "POST", "", "Idempotency-Key: b\r\n", BODY);
+	struct store_op *after = held_take(&f->held);
+	(void)http_server_stop(f->server, td_clock_mono_ms(&td_clock_system));
+	before->done(before, TD_STOPPING);
+	before->release(before);
+	after->done(after, TD_STOPPING);
+	http_server_destroy(f->server);
+	f->server = NULL;
+	api_calls_destroy(f->calls);
+	f->calls = NULL;
+	after->release(after);
+	close(before_fd);
+	close(after_fd);
+}
+
+/* ---- many ------------------------------------------------------------------------------------ */
+
+#define STORM_CLIENTS 8
+#define STORM_ROUNDS  40
+
+struct storm {
+	struct fixture *f;
+	atomic_uint answered;
+};
+
+static void storm_client(void *ctx)
+{
+	struct storm *storm = ctx;
+	for (int i = 0; i < STORM_ROUNDS; i++) {
+		struct answer answer;
+		bool keyed = i % 2 == 0;
+		read_answer(send_request(storm->f, keyed ? "POST" : "PUT", keyed ? "" : "/u-1",
+				    keyed ? "Idempotency-Key: same\r\n" : "", BODY),
+			&answer);
+		if (answer.status == 201 || answer.status == 503 || answer.status == 409)
+			atomic_fetch_add(&storm->answered, 1);
+	}
+}
+
+struct storm_lane {
+	struct fixture *f;
+	size_t rounds;
+};
+
+/* Lets go of late operations three rounds after they were answered. */
+static void storm_run(void *ctx)
+{
+	struct storm_lane *lane = ctx;
+	struct store_op *late[3] = {NULL};
+	for (size_t i = 0; i < lane->rounds; i++) {
+		struct store_op *op = held_take(&lane->f->held);
+		if (i % 3 == 0) {
+			op->done(op, TD_TIMEOUT);
+			op->out.user = op->in.user;
+		} else {
+			finish(op, TD_OK);
+		}
+		struct store_op *old = late[i % 3];
+		late[i % 3] = op;
+		if (old != NULL)
+			old->release(old);
+	}
+	for (size_t i = 0; i < 3; i++)
+		late[i]->release(late[i]);
+}
+
+/* Every request gets its one answer, whatever the order. */
+static void test_call_storm(void **state)
+{
+	struct fixture *f = *state;
+	struct storm storm = {.f = f};
+	struct storm_lane lane = {f, (size_t)STORM_CLIENTS * STORM_ROUNDS};
+	struct td_thread clients[STORM_CLIENTS], runner;
+	assert_int_equal(td_thread_start(&runner, "store", storm_run, &lane, NULL), TD_OK);
+	for (size_t i = 0; i < STORM_CLIENTS; i++)
+		assert_int_equal(
+			td_thread_start(&clients[i], "client", storm_client, &storm, NULL), TD_OK);
+	for (size_t i = 0; i < STORM_CLIENTS; i++)
+		td_thread_join(&clients[i]);
+	td_thread_join(&runner);
+	assert_int_equal(atomic_load(&storm.answered), STORM_CLIENTS * STORM_ROUNDS);
+}
+
+#define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	if (sodium_init() < 0)
+		return 1;
+	const struct CMUnitTest tests[] = {
+		ROW(test_call_is_answered_before_it_is_released),
+		ROW(test_call_released_at_once_still_shows_its_result),
+		ROW(test_call_late_result_touches_nobody),
+		ROW(test_call_refused_by_the_store),
+		ROW(test_call_outcomes),
+		ROW(test_call_refusal_asks_who_first),
+		ROW(test_call_without_a_store),
+		ROW(test_idempotency_busy_until_released),
+		ROW(test_idempotency_kept_answer_is_replayed),
+		ROW(test_idempotency_first_answer_is_the_kept_one),
+		ROW(test_call_cut_off_by_the_end),
+		ROW(test_call_storm),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
