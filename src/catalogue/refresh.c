@@ -25,7 +25,7 @@ struct catalogue_refresher {
 	size_t observer_count;
 	struct desk *desk;
 	struct td_thread thread;
-	bool started;
+	bool started, stopped;
 
 	/* Only the thread's. */
 	uint8_t digest[TD_SHA256_SIZE];
@@ -271,10 +271,13 @@ enum td_status catalogue_refresher_start(struct catalogue_refresher *refresher, 
 
 void catalogue_refresher_stop(struct catalogue_refresher *refresher)
 {
+	if (refresher->stopped)
+		return;
+	store_set_changed(refresher->config.store, NULL, NULL);
 	desk_stop(refresher->desk);
 	if (refresher->started)
 		td_thread_join(&refresher->thread);
-	refresher->started = false;
+	refresher->stopped = true;
 }
 
 void catalogue_refresher_destroy(struct catalogue_refresher *refresher)

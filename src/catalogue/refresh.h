@@ -40,8 +40,8 @@ struct catalogue_refresher_config {
 
 #define CATALOGUE_OBSERVERS_MOST 4
 
-/* Everything in `config` is borrowed until the stop. Becomes the store's changed callback, so
- * create it before anything is submitted to the store. Give it to catalogue_refresher_destroy(). */
+/* Everything in `config` is borrowed until the stop, until when it is the store's changed callback.
+ * Give it to catalogue_refresher_destroy(). */
 enum td_status catalogue_refresher_create(const struct catalogue_refresher_config *config,
 	struct catalogue_refresher **ret_refresher, struct td_err *err) TD_MUST_CHECK;
 

@@ -275,7 +275,8 @@ struct store {
 
 void store_get_health(struct store *store, struct store_health *ret_health);
 
-/* Before any operation is submitted; fn NULL: nobody. */
+/* fn NULL: nobody. The function that was set before is not running any more when it returns; so not
+ * from within it. */
 void store_set_changed(struct store *store, store_changed_fn *fn, void *ctx);
 void store_each_lane(struct store *store, store_lane_fn *fn, void *ctx);
 
