@@ -37,6 +37,12 @@ static void put_safe(struct td_buf *out, struct td_slice *rest, bool quoted)
 	}
 }
 
+void log_sink_put_safe(struct td_buf *out, struct td_slice text)
+{
+	while (text.len > 0)
+		put_safe(out, &text, false);
+}
+
 static bool needs_quotes(struct td_slice value)
 {
 	if (value.len == 0)
@@ -79,9 +85,7 @@ static void format_text(
 		td_buf_printf(out, "%s ", time);
 	}
 	put_level(out, line->level, config->colour);
-	struct td_slice message = td_slice_str(line->message);
-	while (message.len > 0)
-		put_safe(out, &message, false);
+	log_sink_put_safe(out, td_slice_str(line->message));
 	for (size_t i = 0; i < line->field_count; i++) {
 		if (line->fields[i].value == NULL)
 			continue;

@@ -27,6 +27,9 @@ void log_sink_install(const struct log_sink_config *config);
 void log_sink_format(
 	const struct log_sink_config *config, const struct td_log_line *line, struct td_buf *out);
 
+/* Text with what could move a cursor or begin a line as escapes (\n, \u001b, \xff). */
+void log_sink_put_safe(struct td_buf *out, struct td_slice text);
+
 /* False where whoever collects the lines puts a time before them: in a container (/.dockerenv,
  * /run/.containerenv, `container` in the environment), under systemd with JOURNAL_STREAM. */
 bool log_sink_wants_time(const char *const *environment);

@@ -1,0 +1,148 @@
+#include "base/clock.h"
+#include "base/json.h"
+#include "command/command.h"
+#include "service/storage.h"
+
+static void put_row_text(struct td_buf *out, const struct migrate_row *row)
+{
+	char time[TD_TIME_TEXT_SIZE] = "";
+	if (row->applied_at != 0)
+		td_time_format(row->applied_at, time);
+	td_buf_printf(out, "%-36.*s %-16s%s\n", TD_SLICE_ARG(row->name),
+		migrate_state_word(row->state), time);
+}
+
+static void put_row_json(struct td_json *json, const struct migrate_row *row)
+{
+	td_json_open(json, '{');
+	td_json_name(json, "name");
+	td_json_slice(json, row->name);
+	td_json_member_str(json, "state", migrate_state_word(row->state));
+	td_json_name(json, "applied_at");
+	if (row->applied_at != 0)
+		td_json_time(json, row->applied_at);
+	else
+		td_json_null(json);
+	td_json_close(json, '}');
+}
+
+static void put_plan_json(struct td_buf *out, const struct migrate_plan *plan)
+{
+	struct td_json json = td_json_to(out);
+	td_json_open(&json, '{');
+	td_json_member_i64(&json, "applied", (int64_t)plan->applied);
+	td_json_member_i64(&json, "pending", (int64_t)plan->pending);
+	td_json_name(&json, "migrations");
+	td_json_open(&json, '[');
+	for (size_t i = 0; i < plan->count; i++)
+		put_row_json(&json, &plan->rows[i]);
+	td_json_close(&json, ']');
+	td_json_close(&json, '}');
+	td_buf_put_char(out, '\n');
+}
+
+static void put_plan_text(struct td_buf *out, const struct migrate_plan *plan, bool only_pending)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		if (!only_pending || plan->rows[i].state == MIGRATE_PENDING)
+			put_row_text(out, &plan->rows[i]);
+	}
+	if (plan->pending == 0)
+		td_buf_printf(out, "Schema is up to date (%zu migrations)\n", plan->applied);
+	else
+		td_buf_printf(out, "%zu to run\n", plan->pending);
+}
+
+/* Prints the plan; what stops it comes behind it as an error. */
+static int show_plan(
+	const struct command_call *call, const struct settings *settings, bool only_pending)
+{
+	struct td_arena arena = TD_ARENA_INIT;
+	struct td_err err = TD_ERR_INIT;
+	struct td_buf out = TD_BUF_INIT;
+	struct migrate_plan plan;
+	const struct store_sqlite_config config = storage_config(settings);
+	int code = TD_EXIT_DONE;
+	if (store_sqlite_plan(&config, &arena, &plan, &err) != TD_OK) {
+		code = command_fail_err(exit_code_of_store(&err), &err);
+	} else {
+		if (command_option(call, "json") != NULL)
+			put_plan_json(&out, &plan);
+		else
+			put_plan_text(&out, &plan, only_pending);
+		code = command_print(&out);
+		if (migrate_plan_check(&plan, MIGRATE_NEWER_REFUSED, &err) != TD_OK)
+			code = command_fail_err(exit_code_of_store(&err), &err);
+	}
+	td_arena_done(&arena);
+	return code;
+}
+
+static int migrate(const struct settings *settings)
+{
+	struct td_err err = TD_ERR_INIT;
+	const struct store_sqlite_config config = storage_config(settings);
+	if (store_sqlite_migrate(&config, &err) == TD_OK)
+		return TD_EXIT_DONE;
+	return command_fail_err(exit_code_of_store(&err), &err);
+}
+
+static int run_migrate(struct command_call *call)
+{
+	int code;
+	struct settings *settings = command_load_settings(call, &code);
+	if (settings == NULL)
+		return code;
+	if (command_option(call, "dry-run") != NULL)
+		code = show_plan(call, settings, true);
+	else
+		code = migrate(settings);
+	settings_free(settings);
+	return code;
+}
+
+static int run_status(struct command_call *call)
+{
+	int code;
+	struct settings *settings = command_load_settings(call, &code);
+	if (settings == NULL)
+		return code;
+	code = show_plan(call, settings, false);
+	settings_free(settings);
+	return code;
+}
+
+static const struct command_option migrate_options[] = {
+	{"dry-run", NULL, "Says what would be run, and changes nothing."},
+	{"json", NULL, "With --dry-run: as a JSON object."},
+	{NULL, NULL, NULL},
+};
+
+static const struct command_option status_options[] = {
+	{"json", NULL, "As a JSON object."},
+	{NULL, NULL, NULL},
+};
+
+const struct command command_migrate = {
+	.name = "migrate",
+	.summary = "Brings the database's tables up to date.",
+	.about = "`serve` does this itself; it is for whoever wants to see it happen before. Each "
+		 "file is\n"
+		 "committed together with its record, so that it may be stopped at any moment.",
+	.examples = "tools-dashboard migrate --dry-run\twhat would be run\n"
+		    "tools-dashboard migrate\trun it\n"
+		    "tools-dashboard migrate status\twhat was run, and when",
+	.options = migrate_options,
+	.takes_settings = true,
+	.run = run_migrate,
+};
+
+const struct command command_migrate_status = {
+	.name = "migrate status",
+	.summary = "Lists the migrations: applied, pending, edited, missing.",
+	.about = "Changes nothing. Ends with 5 where something is not as it should be.",
+	.examples = "tools-dashboard migrate status --json\tfor a program to read",
+	.options = status_options,
+	.takes_settings = true,
+	.run = run_status,
+};

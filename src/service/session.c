@@ -1,0 +1,68 @@
+#include "service/session.h"
+
+#include "service/storage.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define TICK_MS 50
+
+static enum td_status open_store(
+	struct session *session, enum session_schema schema, struct td_err *err)
+{
+	struct store_sqlite_config config = storage_config(session->settings);
+	if (schema == SESSION_MIGRATES)
+		return storage_open(session->settings, &session->store, err);
+	/* Opening would make the file. */
+	if (access(config.path, F_OK) != 0 && errno == ENOENT)
+		return td_err_set(err, TD_UNAVAILABLE,
+			"there is no database at %.300s yet; make it with `tools-dashboard "
+			"populate`, or start `tools-dashboard serve`",
+			config.path);
+	config.migrate = false;
+	return store_sqlite_open(&config, &session->store, err);
+}
+
+enum td_status session_open(struct session *session, const struct settings *settings,
+	enum session_schema schema, struct td_err *err)
+{
+	*session = (struct session){.settings = settings};
+	enum td_status status = open_store(session, schema, err);
+	if (status == TD_OK)
+		status = td_ticker_create(TICK_MS, &session->ticker, err);
+	if (status == TD_OK)
+		status = td_ticker_add(session->ticker, store_expire, session->store, err);
+	if (status != TD_OK)
+		session_close(session);
+	return status;
+}
+
+void session_close(struct session *session)
+{
+	td_ticker_destroy(session->ticker);
+	store_destroy(session->store);
+	*session = (struct session){.settings = session->settings};
+}
+
+struct store_op *session_op(struct session *session, enum store_op_kind kind)
+{
+	struct store_op *op = store_op_new(kind);
+	if (op == NULL)
+		return NULL;
+	op->now_ms = td_clock_wall_ms(&td_clock_system);
+	op->deadline_ms = td_clock_mono_ms(&td_clock_system) +
+			  (uint64_t)session->settings->store_timeout_ms;
+	return op;
+}
+
+struct catalogue_access session_catalogue(
+	struct session *session, catalogue_say_fn *say, void *say_ctx)
+{
+	return (struct catalogue_access){
+		.store = session->store,
+		.clock = &td_clock_system,
+		.store_timeout_ms = (unsigned)session->settings->store_timeout_ms,
+		.say = say,
+		.say_ctx = say_ctx,
+	};
+}

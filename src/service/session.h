@@ -1,0 +1,34 @@
+/* A store for a command: opened, with its deadlines kept, and closed again. */
+#ifndef TD_SERVICE_SESSION_H
+#define TD_SERVICE_SESSION_H
+
+#include "base/err.h"
+#include "catalogue/catalogue.h"
+#include "settings/settings.h"
+#include "store/store.h"
+#include "work/ticker.h"
+
+struct session {
+	const struct settings *settings; /* borrowed */
+	struct store *store;
+	struct td_ticker *ticker;
+};
+
+enum session_schema {
+	SESSION_MIGRATES, /* makes and migrates the database, and says so on the log */
+	SESSION_EXPECTS,  /* TD_SCHEMA where it is not up to date; makes no file */
+};
+
+/* Errors as store_sqlite_open(). On TD_OK give it to session_close(). */
+enum td_status session_open(struct session *session, const struct settings *settings,
+	enum session_schema schema, struct td_err *err) TD_MUST_CHECK;
+void session_close(struct session *session);
+
+/* A fresh operation with its time and deadline set. NULL: no memory. */
+struct store_op *session_op(struct session *session, enum store_op_kind kind) TD_MUST_CHECK;
+
+/* For catalogue.h; `say` may be NULL. */
+struct catalogue_access session_catalogue(
+	struct session *session, catalogue_say_fn *say, void *say_ctx);
+
+#endif
