@@ -78,6 +78,12 @@ static void report_page(void *ctx, const char *message)
 
 /* ---- what is there before HTTP listens */
 
+static bool show_error(struct http_request *rq, const struct http_problem *problem, void *ctx)
+{
+	struct service *service = ctx;
+	return page_error(rq, problem, service->page);
+}
+
 static enum td_status create_server(struct service *service, struct td_err *err)
 {
 	const struct settings *s = service->settings;
@@ -96,6 +102,7 @@ static enum td_status create_server(struct service *service, struct td_err *err)
 		.public_url = s->public_url,
 		.clock = service->clock,
 		.before = service_before,
+		.error_page = show_error,
 		.hook_ctx = service,
 	};
 	return http_server_create(&config, &service->server, err);

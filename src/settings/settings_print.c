@@ -250,7 +250,8 @@ static void write_kind(struct td_buf *out, const struct setting_info *info)
 static const char markdown_head[] =
 	"# Settings\n"
 	"\n"
-	"Made from the table in `src/settings/settings_table.h` by `build/td-reference settings`; "
+	"Made from the table in `src/settings/settings_table.h` by `build/docs/td-reference "
+	"settings`; "
 	"a\n"
 	"test compares the two, so change the table.\n"
 	"\n"
