@@ -1,0 +1,55 @@
+// Lighthouse, as a visitor's telephone: at least 95 in each category. Performance depends on what
+// else the machine does, so it is asserted only with TD_LONG=1 and shown otherwise.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import net from 'node:net';
+import { chromium } from 'playwright-core';
+import lighthouse from 'lighthouse';
+import { artefacts, chromiumFlags, long } from './harness.mjs';
+
+const wanted = ['performance', 'accessibility', 'best-practices', 'seo'];
+
+async function freePort() {
+	const probe = net.createServer().listen(0, '127.0.0.1');
+	await new Promise((resolve) => probe.on('listening', resolve));
+	const { port } = probe.address();
+	await new Promise((resolve) => probe.close(resolve));
+	return port;
+}
+
+function reasons(lhr, category) {
+	return lhr.categories[category].auditRefs.map((ref) => lhr.audits[ref.id])
+		.filter((audit) => audit.score !== null && audit.score < 1).map((audit) => `${audit.id}=${audit.score}`).join(' ');
+}
+
+async function measure(t, address, name, formFactor) {
+	const port = await freePort();
+	const browser = await chromium.launch({
+		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+		args: [...chromiumFlags, `--remote-debugging-port=${port}`],
+	});
+	try {
+		const desktop = formFactor === 'desktop';
+		const result = await lighthouse(t.url + address, {
+			port, output: 'html', logLevel: 'error', onlyCategories: wanted, formFactor,
+			screenEmulation: desktop ? { mobile: false, width: 1350, height: 940, deviceScaleFactor: 1, disabled: false } : undefined,
+		});
+		fs.writeFileSync(path.join(artefacts, `lighthouse-${name}.html`), result.report);
+		const scores = wanted.map((c) => [c, Math.round(result.lhr.categories[c].score * 100)]);
+		t.note += ` ${name}: ${scores.map(([c, s]) => `${c} ${s}`).join(', ')}`;
+		for (const [category, score] of scores) {
+			if (category !== 'performance' || long)
+				assert.ok(score >= 95, `${name}: ${category} ${score}: ${reasons(result.lhr, category)}`);
+		}
+	} finally {
+		await browser.close();
+	}
+}
+
+export default [
+	{ name: `lighthouse: pricing, at least 95 each${long ? '' : ' (performance shown; asserted with TD_LONG=1)'}`, async run(t) {
+		await measure(t, '/pricing?lang=en', 'telephone', 'mobile');
+		await measure(t, '/pricing?lang=es&billing=yearly', 'desktop', 'desktop');
+	} },
+];
