@@ -46,7 +46,7 @@ CALLS = [
      ["src/base/alloc.c"], "td_alloc and its family (base/alloc.h)"),
     (r"pthread_\w+", ["src/work/"], "work/lock.h and work/thread.h"),
     (r"(?:asprintf|vasprintf|alloca)", [], "td_arena_printf or td_buf_printf"),
-    (r"(?:sprintf|vsprintf|strcpy|strcat|stpcpy|gets)", [], "snprintf, td_buf"),
+    (r"(?:sprintf|vsprintf|strcpy|strcat|gets)", [], "snprintf, td_buf"),
     (r"(?:strtok|gmtime|localtime|ctime|asctime|rand|srand|setenv|putenv|system)", [],
      "something that threads may share"),
     (r"(?:atoi|atol|atoll|atof)", [], "a parser that sees bad input"),

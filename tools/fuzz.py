@@ -82,8 +82,8 @@ def add_to_readme(counts):
     def row(match):
         target, parser, so_far, found = match.groups()
         total = int(so_far.replace(" ", "")) + counts.get(target, 0)
-        return f"| `{target}` | {parser} | {total:,} | {found} |".replace(",", " ") \
-            if target in counts else match.group(0)
+        digits = f"{total:,}".replace(",", " ")
+        return f"| `{target}` | {parser} | {digits} | {found} |"
     with open(README, "w", encoding="utf-8") as file:
         file.write(ROW.sub(row, text))
 

@@ -68,7 +68,7 @@ int storage_populate(const struct settings *settings, struct store *store, struc
 		settings->catalogue_file != NULL ? say_fault : NULL, ctx.out, &catalogue, err);
 	if (status == TD_OK) {
 		status = catalogue_populate(&access, &catalogue, err);
-		code = exit_code_of_store(err);
+		code = (int)exit_code_of_store(err);
 	}
 	td_arena_done(&arena);
 	return status == TD_OK ? TD_EXIT_DONE : code;

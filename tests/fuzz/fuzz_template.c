@@ -80,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	FUZZ_CLAIM(tpl_set_has(set, "main") == (count > 0));
-	(void)tpl_set_check_texts(set, &texts, &err);
+	if (tpl_set_check_texts(set, &texts, &err) != TD_OK)
+		FUZZ_CLAIM(err.text[0] != 0);
 	render(set, &texts);
 	tpl_set_destroy(set);
 	return 0;
