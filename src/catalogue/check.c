@@ -129,11 +129,13 @@ static const char *type_words(const json_t *value)
 	return words[json_typeof(value)];
 }
 
-static bool has_control(struct td_slice text)
+static bool has_control(struct td_slice text, bool lines)
 {
 	uint32_t point;
 	while (text.len > 0) {
-		if (!td_utf8_next(&text, &point) || td_utf8_is_control(point))
+		if (!td_utf8_next(&text, &point))
+			return true;
+		if (td_utf8_is_control(point) && !(lines && point == '\n'))
 			return true;
 	}
 	return false;
@@ -148,13 +150,13 @@ struct td_slice check_value_text(
 		return none;
 	}
 	struct td_slice text = td_slice(json_string_value(value), json_string_length(value));
-	if (has_control(text))
-		check_fault(c, "has a control character (a line break, a tab, or one that cannot "
-			       "be seen); take it out");
-	else if (text.len == 0 && rule->required)
+	if (has_control(text, rule->lines))
+		check_fault(c,
+			"has a control character (%s, or one that cannot be seen); take it "
+			"out",
+			rule->lines ? "a tab" : "a line break, a tab");
+	else if (rule->required && td_slice_trim(text).len == 0)
 		check_fault(c, "must not be empty");
-	else if (td_slice_trim(text).len != text.len)
-		check_fault(c, "begins or ends with a space; take it out");
 	else if (td_utf8_count(text) > rule->most)
 		check_fault(
 			c, "has %zu characters; at most %zu fit", td_utf8_count(text), rule->most);

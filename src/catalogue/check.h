@@ -34,8 +34,9 @@ void check_members(struct check *c, json_t *object, const char *const *names, si
 
 struct check_text {
 	const char *member;
-	size_t most; /* characters */
-	bool required;
+	size_t most;                           /* characters */
+	bool required;                         /* and not empty */
+	bool lines;                            /* line feeds may be in it */
 	bool (*is_form)(struct td_slice text); /* NULL: any text without control characters */
 	const char *form;                      /* what it should be, in words */
 };

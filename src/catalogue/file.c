@@ -29,16 +29,16 @@ static bool is_currency(struct td_slice text)
 static void read_feature(
 	struct reading *r, const struct store_package *package, json_t *object, size_t index)
 {
-	static const struct check_text id = {"id", 64, true, check_is_key,
+	static const struct check_text id = {"id", 64, true, false, check_is_key,
 		"an id: letters, digits, '_', '-' and '.' (\"api_access\")"};
-	static const struct check_text name = {"name", 200, true, NULL, NULL};
-	static const struct check_text description = {"description", 4000, false, NULL, NULL};
-	static const struct check_text icon = {"icon", 64, false, NULL, NULL};
-	static const struct check_text category = {"category", 64, false, NULL, NULL};
+	static const struct check_text name = {"name", 200, true, false, NULL, NULL};
+	static const struct check_text description = {"description", 4000, false, true, NULL, NULL};
+	static const struct check_text icon = {"icon", 64, false, false, NULL, NULL};
+	static const struct check_text category = {"category", 64, false, false, NULL, NULL};
 	struct check *c = &r->check;
 	check_members(c, object, feature_members, TD_ARRAY_LEN(feature_members));
 	const struct check_number order = {
-		"display_order", INT32_MIN, INT32_MAX, false, (int64_t)index + 1};
+		"display_order", INT64_MIN, INT64_MAX, false, (int64_t)index + 1};
 	r->rows->features[r->rows->feature_count++] = (struct store_feature){
 		.package_slug = package->slug,
 		.feature_id = check_take_text(c, object, &id),
@@ -88,7 +88,7 @@ static void read_features(
 
 static void read_metadata(struct reading *r, const struct store_package *package, json_t *object)
 {
-	static const struct check_text text = {NULL, 4000, false, NULL, NULL};
+	static const struct check_text text = {NULL, 4000, false, true, NULL, NULL};
 	struct check *c = &r->check;
 	const char *key;
 	json_t *value;
@@ -111,16 +111,16 @@ static void read_metadata(struct reading *r, const struct store_package *package
 
 static struct store_package read_package(struct check *c, json_t *object, size_t index)
 {
-	static const struct check_text slug = {"slug", 64, true, check_is_slug,
+	static const struct check_text slug = {"slug", 64, true, false, check_is_slug,
 		"a slug: small letters and digits, single '-' between them (\"pro-2\")"};
-	static const struct check_text name = {"name", 200, true, NULL, NULL};
-	static const struct check_text description = {"description", 4000, false, NULL, NULL};
-	static const struct check_text currency = {"currency", 3, true, is_currency,
+	static const struct check_text name = {"name", 200, true, false, NULL, NULL};
+	static const struct check_text description = {"description", 4000, false, true, NULL, NULL};
+	static const struct check_text currency = {"currency", 3, true, false, is_currency,
 		"the ISO 4217 code of a currency with two decimal places (\"USD\")"};
-	static const struct check_number per_hour = {"rate_limit_per_hour", 0, INT32_MAX, true, 0};
-	static const struct check_number per_day = {"rate_limit_per_day", 0, INT32_MAX, true, 0};
+	static const struct check_number per_hour = {"rate_limit_per_hour", 0, INT64_MAX, true, 0};
+	static const struct check_number per_day = {"rate_limit_per_day", 0, INT64_MAX, true, 0};
 	const struct check_number order = {
-		"display_order", INT32_MIN, INT32_MAX, false, (int64_t)index + 1};
+		"display_order", INT64_MIN, INT64_MAX, false, (int64_t)index + 1};
 	check_members(c, object, package_members, TD_ARRAY_LEN(package_members));
 	return (struct store_package){
 		.slug = check_take_text(c, object, &slug),

@@ -164,11 +164,14 @@ static void test_file_parse_names_the_place_of_each_fault(void **state)
 			"/packages/0/display_order must be a whole number"},
 		{PACKAGE(",\"display_order\":\"1\""),
 			"/packages/0/display_order must be a whole number, not a text"},
-		{PACKAGE(",\"description\":\"a\\nb\""),
-			"/packages/0/description has a control character (a line break, a tab, or "
-			"one that cannot be seen); take it out"},
-		{PACKAGE(",\"description\":\" a\""),
-			"/packages/0/description begins or ends with a space; take it out"},
+		{PACKAGE(",\"description\":\"a\\tb\""),
+			"/packages/0/description has a control character (a tab, or one that "
+			"cannot be seen); take it out"},
+		{PACKAGE(",\"features\":[{\"id\":\"x\",\"name\":\"a\\nb\"}]"),
+			"/packages/0/features/0/name has a control character (a line break, a tab, "
+			"or one that cannot be seen); take it out"},
+		{PACKAGE(",\"features\":[{\"id\":\"x\",\"name\":\"  \"}]"),
+			"/packages/0/features/0/name must not be empty"},
 		{PACKAGE(",\"description\":null"),
 			"/packages/0/description must be a text in quotes, not null"},
 		{PACKAGE(",\"metadata\":[]"), "/packages/0/metadata must be an object"},
