@@ -121,17 +121,19 @@ void api_calls_destroy(struct api_calls *calls)
 /* ---- the store's side
  * -------------------------------------------------------------------------- */
 
-/* The request is somebody else's from the moment it wakes. */
+/* After a time-out the operation may still be at work: another request with its Idempotency-Key
+ * waits until it was let go. Every other outcome is the last word, and a client may send the next
+ * request as soon as it has read it. The request is somebody else's from the moment it wakes. */
 static void call_done(struct store_op *op, enum td_status status)
 {
 	struct api_call *call = op->owner;
 	struct http_request *rq = call->rq;
 	call->status = status;
+	if (status != TD_TIMEOUT)
+		stop_running(call);
 	http_wake(rq);
 }
 
-/* Only now may another request with the same Idempotency-Key run: after a time-out the first may
- * still have been at work. */
 static void call_release(struct store_op *op)
 {
 	struct api_call *call = op->owner;

@@ -1,6 +1,5 @@
 #include "api/problem.h"
 
-#include "base/json.h"
 #include "base/log.h"
 
 struct http_problem api_problem(enum td_problem problem, const char *detail)
@@ -38,22 +37,6 @@ bool api_problem_of_faults(
 	ret_problem->errors = errors;
 	ret_problem->error_count = faults->count;
 	return true;
-}
-
-void api_problem_put(struct td_buf *out, const struct http_problem *problem)
-{
-	struct td_json j = td_json_to(out);
-	td_json_open(&j, '{');
-	td_json_name(&j, "type");
-	td_buf_put_str(out, "\"/problems/");
-	td_buf_put_str(out, problem->code);
-	td_buf_put_char(out, '"');
-	j.comma = true;
-	td_json_member_str(&j, "title", problem->title);
-	td_json_member_i64(&j, "status", problem->status);
-	td_json_member_str(&j, "detail", problem->detail);
-	td_json_member_str(&j, "code", problem->code);
-	td_json_close(&j, '}');
 }
 
 /* Faults of ours or of the disk: somebody must look at them. The rest passes by itself, and is

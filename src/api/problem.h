@@ -4,7 +4,6 @@
 #define TD_API_PROBLEM_H
 
 #include "app/fault.h"
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/problem.h"
 #include "http/http.h"
@@ -21,9 +20,6 @@ struct http_problem api_problem(enum td_problem problem, const char *detail);
  * memory. */
 bool api_problem_of_faults(struct http_request *rq, const struct app_faults *faults,
 	struct http_problem *ret_problem) TD_MUST_CHECK;
-
-/* The body that http_reply_problem() sends, for an answer that a store keeps. */
-void api_problem_put(struct td_buf *out, const struct http_problem *problem);
 
 /* Answers an outcome that is nobody's wish: busy, away, too late, broken. What went wrong inside is
  * logged with the request's id and never sent. `err` may be NULL. */

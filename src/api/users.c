@@ -31,6 +31,7 @@ static void put_user(struct td_buf *out, const struct store_user *user)
 	td_json_member_time(&j, "created_at", user->created_at);
 	td_json_member_time(&j, "updated_at", user->updated_at);
 	td_json_close(&j, '}');
+	td_buf_put_char(out, '\n');
 }
 
 /* Every character of an id may stand in a path. */
@@ -165,7 +166,7 @@ static bool make_create_answers(struct store_op *op, struct store_idempotency *k
 	keep->on_ok.location = td_slice_str(make_location(&op->arena, &op->in.user));
 	struct http_problem taken = email_taken();
 	struct td_buf problem = TD_BUF_INIT;
-	api_problem_put(&problem, &taken);
+	http_problem_put(&problem, &taken);
 	return make_answer(&op->arena, &problem, (int)taken.status, &keep->on_exists);
 }
 

@@ -261,6 +261,9 @@ struct http_problem {
 /* WWW-Authenticate: Bearer comes with every 401. */
 void http_reply_problem(struct http_request *rq, const struct http_problem *problem);
 
+/* The body that http_reply_problem() sends, for an answer that is kept and sent again later. */
+void http_problem_put(struct td_buf *out, const struct http_problem *problem);
+
 /* From an error: its status, and its text as detail where that is not 5xx. NOMEM, BUSY, STOPPING:
  * code `overloaded`; UNAVAILABLE, TIMEOUT: `store-unavailable`; other 5xx: `internal-error`; else
  * `code`. */

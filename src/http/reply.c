@@ -233,6 +233,12 @@ static struct http_problem complete(const struct http_problem *given)
 	return p;
 }
 
+void http_problem_put(struct td_buf *out, const struct http_problem *given)
+{
+	struct http_problem p = complete(given);
+	put_problem(out, &p);
+}
+
 static void send_problem(struct http_request *rq, const struct http_problem *p, bool close)
 {
 	struct td_buf body = TD_BUF_INIT;

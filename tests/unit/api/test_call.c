@@ -318,7 +318,7 @@ static struct store_op *post_with_key(struct fixture *f, int *ret_fd)
 	return held_take(&f->held);
 }
 
-/* The same key is busy until the store lets go, not only until the first request was answered. */
+/* After a time-out the same key is busy until the store lets go: the first may still be at work. */
 static void test_idempotency_busy_until_released(void **state)
 {
 	struct fixture *f = *state;
@@ -346,6 +346,26 @@ static void test_idempotency_busy_until_released(void **state)
 	finish(second, TD_OK);
 	second->release(second);
 	expect(second_fd, 201, "\"id\":\"");
+}
+
+/* Who has read the answer may send the next request, though the store has not let go yet. */
+static void test_idempotency_not_busy_after_an_answer(void **state)
+{
+	struct fixture *f = *state;
+	static const enum td_status outcomes[] = {TD_OK, TD_EXISTS, TD_UNAVAILABLE, TD_STOPPING};
+	for (size_t i = 0; i < TD_ARRAY_LEN(outcomes); i++) {
+		int first_fd, second_fd;
+		struct answer answer;
+		struct store_op *first = post_with_key(f, &first_fd);
+		finish(first, outcomes[i]);
+		read_answer(first_fd, &answer);
+		struct store_op *second = post_with_key(f, &second_fd);
+		assert_int_equal(second->kind, STORE_USER_CREATE);
+		first->release(first);
+		finish(second, TD_OK);
+		second->release(second);
+		expect(second_fd, 201, "\"id\":\"");
+	}
 }
 
 /* What the store kept is sent as it is, and marked. */
@@ -501,6 +521,7 @@ int main(void)
 		ROW(test_call_refusal_asks_who_first),
 		ROW(test_call_without_a_store),
 		ROW(test_idempotency_busy_until_released),
+		ROW(test_idempotency_not_busy_after_an_answer),
 		ROW(test_idempotency_kept_answer_is_replayed),
 		ROW(test_idempotency_first_answer_is_the_kept_one),
 		ROW(test_call_cut_off_by_the_end),
