@@ -28,7 +28,8 @@ static int with_session(struct command_call *call, work_fn *work)
 
 static void say_error(void *ctx, const char *line)
 {
-	(void)command_fail(TD_EXIT_FAILED, "%s: %s", (const char *)ctx, line);
+	(void)ctx;
+	(void)command_fail(TD_EXIT_FAILED, "%s", line);
 }
 
 static void say_warning(void *ctx, const char *line)
@@ -63,18 +64,13 @@ static int compare(struct command_call *call, struct session *session, struct td
 	struct td_err err = TD_ERR_INIT;
 	struct store_catalogue want;
 	struct store_catalogue have;
-	/* say_error's ctx is not const, and what it points to is not written. */
-	union {
-		const char *in;
-		void *out;
-	} file = {.in = call->operands[0]};
 	bool retire = command_option(call, "retire") != NULL;
 	const struct catalogue_access access = session_catalogue(session, say_warning, NULL);
 	enum td_status status = catalogue_load(
-		call->operands[0], arena, say_error, file.out, &want, &err);
+		call->operands[0], arena, say_error, NULL, &want, &err);
 	if (status == TD_INVALID)
-		return command_fail(
-			TD_EXIT_FAILED, "%s is not a catalogue; nothing was changed", file.in);
+		return command_fail(TD_EXIT_FAILED, "%s is not a catalogue; nothing was changed",
+			call->operands[0]);
 	if (status != TD_OK)
 		return command_fail_err(TD_EXIT_FAILED, &err);
 	status = catalogue_export(&access, arena, &have, &err);

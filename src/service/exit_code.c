@@ -8,6 +8,8 @@ int exit_code_of_store(const struct td_err *err)
 	case TD_SCHEMA:
 		return TD_EXIT_SCHEMA;
 	case TD_INVALID:
+		/* Without a layer it is a file of SCHEMA_DIR that is wrong. */
+		return err->check[0] != '\0' ? TD_EXIT_DEPENDENCY : TD_EXIT_SETTING;
 	case TD_DENIED:
 	case TD_BUSY:
 	case TD_TIMEOUT:

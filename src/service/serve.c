@@ -342,6 +342,13 @@ static int run_until_stopped(struct service *service, int signal_fd)
 	return TD_EXIT_DONE;
 }
 
+/* TD_INVALID: a template, a proxy's address; a setting's fault. */
+static int fail_first(const struct td_err *err)
+{
+	td_log_err(TD_LOG_ERROR, "service.failed", "", err);
+	return err->code == TD_INVALID ? TD_EXIT_SETTING : TD_EXIT_FAILED;
+}
+
 int serve_run(const struct settings *settings, const char *const *environment)
 {
 	struct td_err err = TD_ERR_INIT;
@@ -363,7 +370,7 @@ int serve_run(const struct settings *settings, const char *const *environment)
 		td_log(TD_LOG_ERROR, "service.failed", "the system refused a descriptor: %s",
 			strerror(errno));
 	else if (listen_first(&service, &err) != TD_OK)
-		td_log_err(TD_LOG_ERROR, "service.failed", "", &err);
+		code = fail_first(&err);
 	else
 		code = run_until_stopped(&service, signal_fd);
 	destroy_all(&service);

@@ -23,7 +23,7 @@ static bool open_store(struct service *service)
 	struct store *store = NULL;
 	service_set_reason(service, "the database is being opened");
 	if (storage_open(service->settings, &store, &err) != TD_OK) {
-		fail(service, (int)exit_code_of_store(&err), &err);
+		fail(service, exit_code_of_store(&err), &err);
 		return false;
 	}
 	td_lock_take(&service->lock);

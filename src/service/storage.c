@@ -43,9 +43,8 @@ static void say_info(void *ctx, const char *line)
 
 static void say_fault(void *ctx, const char *line)
 {
-	const struct settings *settings = ctx;
-	td_log(TD_LOG_ERROR, "catalogue.wrong", "CATALOGUE_FILE: %s: %s", settings->catalogue_file,
-		line);
+	(void)ctx;
+	td_log(TD_LOG_ERROR, "catalogue.wrong", "CATALOGUE_FILE: %s", line);
 }
 
 int storage_populate(const struct settings *settings, struct store *store, struct td_err *err)
@@ -59,16 +58,15 @@ int storage_populate(const struct settings *settings, struct store *store, struc
 		.store_timeout_ms = (unsigned)settings->store_timeout_ms,
 		.say = say_info,
 	};
-	/* say_fault's ctx is not const, and what it points to is not written. */
-	union {
-		const struct settings *in;
-		void *out;
-	} ctx = {.in = settings};
 	enum td_status status = catalogue_load(settings->catalogue_file, &arena,
-		settings->catalogue_file != NULL ? say_fault : NULL, ctx.out, &catalogue, err);
+		settings->catalogue_file != NULL ? say_fault : NULL, NULL, &catalogue, err);
 	if (status == TD_OK) {
 		status = catalogue_populate(&access, &catalogue, err);
-		code = (int)exit_code_of_store(err);
+		code = exit_code_of_store(err);
+	} else if (status == TD_INVALID && settings->catalogue_file != NULL) {
+		/* Every fault has its line already. */
+		(void)td_err_set(err, TD_INVALID, "CATALOGUE_FILE: %.300s is not a catalogue",
+			settings->catalogue_file);
 	}
 	td_arena_done(&arena);
 	return status == TD_OK ? TD_EXIT_DONE : code;

@@ -1,0 +1,137 @@
+"""Settings: where they come from, what is said about wrong ones, that secrets stay secret."""
+
+import json
+
+import pytest
+
+from test_cli_help import run
+
+
+def config(folder="/", *args, **env):
+    done = run("config", "--json", *args, folder=folder, **env)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_defaults_of_the_contract():
+    settings = config()["settings"]
+    assert all(row["from"] == "default" for row in settings.values())
+    expected = {
+        "HOST": "127.0.0.1", "PORT": "8100", "STORE_TIMEOUT": "10", "CATALOGUE_REFRESH": "5",
+        "HTTP_HEADER_TIMEOUT": "10", "HTTP_REQUEST_TIMEOUT": "30", "HTTP_SEND_TIMEOUT": "30",
+        "HTTP_IDLE_TIMEOUT": "60", "HTTP_MAX_CONNECTIONS": "20000", "HTTP_MAX_PER_ADDRESS": "256",
+        "HTTP_MAX_BODY": "64KiB", "SITE_NAME": "Tools Dashboard", "SHUTDOWN_TIMEOUT": "8",
+        "LOG_FORMAT": "text", "LOG_LEVEL": "info", "PUBLIC_URL": None,
+        "DATABASE_URL": "sqlite:///tools-dashboard.db",
+    }
+    assert {name: settings[name]["value"] for name in expected} == expected
+
+
+def test_flags_win_over_environment_over_file_over_default(tmp_path):
+    (tmp_path / "td.conf").write_text("# ours\nPORT = 1\nSITE_NAME='From a file'\nLOG_LEVEL=debug\n")
+    settings = config(tmp_path, "--config", "td.conf", "--port=3", PORT=2, SITE_NAME="env")["settings"]
+    assert (settings["PORT"]["value"], settings["PORT"]["from"]) == ("3", "flag")
+    assert settings["PORT"]["source"] == "flag --port"
+    assert (settings["SITE_NAME"]["value"], settings["SITE_NAME"]["from"]) == ("env", "environment")
+    assert (settings["LOG_LEVEL"]["value"], settings["LOG_LEVEL"]["from"]) == ("debug", "file")
+    assert settings["LOG_LEVEL"]["source"] == "td.conf line 4"
+
+
+def test_the_text_form_shows_value_and_origin():
+    lines = run("config", PORT=9).stdout.splitlines()
+    assert [line.split() for line in lines if line.startswith("PORT")] == [["PORT", "9", "environment"]]
+
+
+def test_all_wrong_settings_at_once(tmp_path):
+    (tmp_path / "td.conf").write_text("PROT=1\nnonsense\nHTTP_MAX_BODY=64KB\n")
+    for command in ("config", "serve", "migrate", "populate"):
+        done = run(command, "--config", "td.conf", "--host", "a b", folder=tmp_path,
+                   PORT=70000, LOG_LEVEL="loud", STORE_TIMEOUT="5x", POSTGRES_HOST="db",
+                   CASSANDRA_CONTACT_POINTS="a", TEST_CLOCK="2026-01-01T00:00:00Z",
+                   DATABASE_URL="postgresql://user:hunter2@db/main_db", PUBLIC_URL="example.com",
+                   TRUSTED_PROXIES="10.0.0.0/40", TEMPLATES_DIR="/no/such/folder")
+        assert (done.returncode, done.stdout) == (3, "")
+        lines = done.stderr.splitlines()
+        assert all("error: " in line for line in lines)
+        for text in ("td.conf, line 1: there is no setting PROT; did you mean PORT?",
+                     "td.conf, line 2: there is no '='",
+                     "HTTP_MAX_BODY (td.conf, line 3): '64KB' has the unit 'KB': use KiB or MiB",
+                     "HOST (--host): 'a b' is neither an address nor a host name",
+                     "PORT: '70000' is not within 0 to 65535",
+                     "LOG_LEVEL: 'loud' is not one of its words: use debug, info, warning or error",
+                     "STORE_TIMEOUT: '5x' has the unit 'x'",
+                     "POSTGRES_HOST: PostgreSQL is not built into this version yet",
+                     "CASSANDRA_CONTACT_POINTS: Cassandra is not built into this version yet",
+                     "TEST_CLOCK: The test clock is not built into this version yet",
+                     "DATABASE_URL: PostgreSQL is not built into this version yet",
+                     "PUBLIC_URL: it must begin with http:// or https://",
+                     "TRUSTED_PROXIES: '10.0.0.0/40'",
+                     "TEMPLATES_DIR: /no/such/folder: No such file or directory"):
+            assert [line for line in lines if text in line], text
+        assert len(lines) == 14
+        assert "hunter2" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["td.conf"]
+
+
+@pytest.mark.parametrize("name, value, text", [
+    ("PORT", "eighty", "PORT: 'eighty' is not a whole number"),
+    ("HTTP_IDLE_TIMEOUT", "-1", "HTTP_IDLE_TIMEOUT: '-1' is negative"),
+    ("HTTP_IDLE_TIMEOUT", "2h", "HTTP_IDLE_TIMEOUT: '2h' is not within 100ms to 1h"),
+    ("HTTP_MAX_BODY", "1GiB", "HTTP_MAX_BODY: '1GiB' has the unit 'GiB': use KiB or MiB"),
+    ("LOG_FORMAT", "xml", "LOG_FORMAT: 'xml' is not one of its words: use text or json"),
+    ("PUBLIC_URL", "https://x/shop", "PUBLIC_URL: '/shop' behind the host"),
+    ("DATABASE_URL", "tools.db", "DATABASE_URL: its scheme is missing"),
+    ("DATABASE_URL", "mysql://u:hunter2@h/d", "DATABASE_URL: its scheme 'mysql' is not known"),
+    ("DATABASE_URL", "sqlite://x.db", "DATABASE_URL: its host: SQLite has none"),
+    ("DATABASE_URL", "sqlite:///:memory:", "DATABASE_URL: its path"),
+    ("DATABASE_URL_FILE", "/no/such/file", "DATABASE_URL_FILE: /no/such/file: No such file"),
+    ("CATALOGUE_FILE", "/no/such/file", "CATALOGUE_FILE: /no/such/file: No such file"),
+    ("POSTGRES_PASSWORD", "hunter2", "POSTGRES_PASSWORD: PostgreSQL is not built"),
+    ("POSTGRES_PASSWORD_FILE", "/hunter2", "POSTGRES_PASSWORD_FILE: PostgreSQL is not built"),
+    ("SESSION_TTL", "30d", "SESSION_TTL: Signing in is not built into this version yet"),
+    ("EVENTS_RATE", "5000", "EVENTS_RATE: The event log is not built into this version yet"),
+    ("CONNECT_MAX_RETRIES", "-1", "CONNECT_MAX_RETRIES: "),
+])
+def test_a_wrong_value_names_variable_and_part(name, value, text):
+    done = run("config", **{name: value})
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: " + text)
+    assert done.stderr.count("\n") == 1
+    assert "hunter2" not in done.stderr
+
+
+def test_an_empty_value_is_unset():
+    settings = config(PORT="", POSTGRES_HOST="", TEST_CLOCK="", DATABASE_URL="")["settings"]
+    assert settings["PORT"]["value"] == "8100"
+
+
+def test_a_database_url_through_a_file(tmp_path):
+    secret = tmp_path / "url"
+    secret.write_text("sqlite:///from-a-file.db\n")
+    row = config(tmp_path, DATABASE_URL_FILE=secret)["settings"]["DATABASE_URL"]
+    assert row["value"] == "sqlite:///from-a-file.db"
+    assert row["source"] == f"environment, DATABASE_URL_FILE {secret}"
+    both = run("config", DATABASE_URL_FILE=secret, DATABASE_URL="sqlite:///x.db")
+    assert both.returncode == 3
+    assert "DATABASE_URL and DATABASE_URL_FILE are both set" in both.stderr
+
+
+def test_a_password_in_a_flag_is_refused():
+    done = run("config", "--database-url", "sqlite://user:hunter2@host/x.db")
+    assert done.returncode == 3
+    assert "a password has no place in a flag" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_a_config_file_that_is_not_there():
+    done = run("config", "--config", "/no/such/file")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "--config: /no/such/file: No such file or directory" in done.stderr
+
+
+def test_json_logs_tell_what_is_wrong_too():
+    done = run("serve", LOG_FORMAT="json", PORT="x", HOST="a b")
+    assert done.returncode == 3
+    rows = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [row["level"] for row in rows] == ["error", "error"]
+    assert {row["event"] for row in rows} == {"setting.wrong"}
