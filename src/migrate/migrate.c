@@ -176,8 +176,7 @@ void migrate_event_text(const struct migrate_event *event, char out[MIGRATE_EVEN
 	const char *language = event->flavour == SQL_CQL ? "CQL " : "";
 	switch (event->kind) {
 	case MIGRATE_WAITING:
-		(void)snprintf(out, size,
-			"Waiting for another process to finish its migration%s%.*s",
+		(void)snprintf(out, size, "Waiting for the lock of the migrations%s%.*s",
 			event->name.len != 0 ? ": " : "", TD_SLICE_ARG(event->name));
 		return;
 	case MIGRATE_RUNNING:

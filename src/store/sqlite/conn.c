@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static const char *const queries[SQLITE_QUERY_COUNT] = {
@@ -150,14 +151,28 @@ enum td_status sqlite_conn_open(struct sqlite_conn *conn, const char *path, bool
 	return status;
 }
 
+/* Closing a file that is not to be written leaves its -wal and -shm; where the WAL is empty there
+ * is nothing to move from it, and closing may clean up. */
+static void clean_up_empty_wal(struct sqlite_conn *conn)
+{
+	char path[4096 + 8];
+	struct stat st;
+	if (conn->db == NULL)
+		return;
+	int len = snprintf(path, sizeof(path), "%s-wal", conn->path);
+	if (len > 0 && (size_t)len < sizeof(path) && stat(path, &st) == 0 && st.st_size == 0)
+		(void)sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+}
+
 void sqlite_conn_close(struct sqlite_conn *conn)
 {
+	clean_up_empty_wal(conn);
 	for (size_t i = 0; i < SQLITE_QUERY_COUNT; i++) {
 		(void)sqlite3_finalize(conn->stmts[i]); /* its error was told by its step */
 		conn->stmts[i] = NULL;
 	}
-	if (sqlite3_close(conn->db) != SQLITE_OK)
-		td_assert(!"a statement was left open");
+	int rc = sqlite3_close(conn->db);
+	td_assert(rc == SQLITE_OK); /* else a statement was left open */
 	conn->db = NULL;
 	td_free(conn->path);
 	conn->path = NULL;

@@ -411,7 +411,7 @@ static void test_run_waits_for_the_lock(void **state)
 	f->busy_tries = 5;
 	f->pauses_left = 10;
 	assert_int_equal(fake_run(f, MIGRATE_NEWER_REFUSED, &err), TD_OK);
-	assert_non_null(strstr(td_buf_cstr(&f->log), "Waiting for another process"));
+	assert_non_null(strstr(td_buf_cstr(&f->log), "Waiting for the lock"));
 	f->busy_tries = 5;
 	f->pauses_left = 2;
 	assert_int_equal(fake_run(f, MIGRATE_NEWER_REFUSED, &err), TD_BUSY);

@@ -1,0 +1,93 @@
+/* The contract suite against SQLite; the "other client" is SQLite's own library, as sqlite3 is. */
+#include "contract.h"
+
+#include "store/sqlite/store_sqlite.h"
+
+#include <dirent.h>
+#include <sodium.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct db {
+	char folder[64], path[96];
+	sqlite3 *client;
+};
+
+static void *make(void)
+{
+	struct db *db = td_alloc_zero(sizeof(*db));
+	assert_non_null(db);
+	(void)snprintf(db->folder, sizeof(db->folder), "/tmp/td-contract-XXXXXX");
+	assert_non_null(mkdtemp(db->folder));
+	(void)snprintf(db->path, sizeof(db->path), "%s/test.db", db->folder);
+	return db;
+}
+
+static struct store *open_store(void *ctx, bool small)
+{
+	struct db *db = ctx;
+	struct store *store = NULL;
+	struct td_err err = TD_ERR_INIT;
+	const struct store_sqlite_config config = {
+		.path = db->path,
+		.clock = &td_clock_system,
+		.migrate = true,
+		.write_queue_limit = small ? 8 : 0,
+		.read_queue_limit = small ? 8 : 0,
+	};
+	if (store_sqlite_open(&config, &store, &err) != TD_OK)
+		fail_msg("%s", err.text);
+	return store;
+}
+
+static void exec(void *ctx, const char *sql)
+{
+	struct db *db = ctx;
+	char *why = NULL;
+	if (db->client == NULL) {
+		assert_int_equal(sqlite3_open(db->path, &db->client), SQLITE_OK);
+		(void)sqlite3_busy_timeout(db->client, 5000);
+	}
+	if (sqlite3_exec(db->client, sql, NULL, NULL, &why) != SQLITE_OK)
+		fail_msg("%s: %s", sql, why);
+}
+
+static void hold(void *ctx)
+{
+	exec(ctx, "BEGIN IMMEDIATE");
+}
+
+static void let_go(void *ctx)
+{
+	exec(ctx, "ROLLBACK");
+}
+
+static void destroy(void *ctx)
+{
+	struct db *db = ctx;
+	assert_int_equal(sqlite3_close(db->client), SQLITE_OK);
+	DIR *dir = opendir(db->folder);
+	assert_non_null(dir);
+	for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+		if (e->d_name[0] != '.')
+			assert_int_equal(unlinkat(dirfd(dir), e->d_name, 0), 0);
+	}
+	(void)closedir(dir);
+	assert_int_equal(rmdir(db->folder), 0);
+	td_free(db);
+}
+
+static const struct contract_factory factory = {
+	"sqlite", make, destroy, open_store, exec, hold, let_go};
+
+int main(void)
+{
+	if (sodium_init() < 0)
+		return 1;
+	contract_factory = &factory;
+	return contract_run_users() + contract_run_keys() + contract_run_answers() +
+	       contract_run_catalogue() + contract_run_crowds();
+}
