@@ -112,11 +112,19 @@ static struct http_verdict bad(const char *detail)
 
 static const struct http_verdict fine = {0, NULL, NULL};
 
-static struct http_verdict check_sizes(const struct http_guard *g, struct td_slice raw_target)
+struct http_verdict http_guard_target(struct td_slice raw_target)
 {
 	if (raw_target.len > HTTP_TARGET_MOST)
 		return refuse(414, "uri-too-long",
 			"the request target is longer than 2048 bytes; shorten the path or query");
+	return fine;
+}
+
+static struct http_verdict check_sizes(const struct http_guard *g, struct td_slice raw_target)
+{
+	struct http_verdict v = http_guard_target(raw_target);
+	if (v.status != 0)
+		return v;
 	if (g->bytes > HTTP_HEADERS_MOST)
 		return refuse(431, "headers-too-large",
 			"the header fields together are longer than 4096 bytes; send fewer or "

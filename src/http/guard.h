@@ -53,6 +53,9 @@ struct http_verdict {
 	const char *detail; /* static storage */
 };
 
+/* The target's length alone. */
+struct http_verdict http_guard_target(struct td_slice raw_target);
+
 /* Looks at all of it. With status 0, *ret_body_len is the Content-Length (0 where there is none).
  * `target` is NULL where the request target could not be parsed. */
 struct http_verdict http_guard_verdict(const struct http_guard *g, enum http_method_id method,

@@ -162,8 +162,20 @@ void http_queue(struct http_request *rq, unsigned status, struct MHD_Response *r
 /* When nothing else works: 500 with an empty body. */
 void http_reply_bare(struct http_request *rq);
 
-/* Problem with Connection: close, without asking the hook for a page. */
-void http_reply_refusal(struct http_request *rq, const struct http_verdict *verdict);
+/* Fills in what the caller left out, from the one list of problems. */
+struct http_problem http_problem_complete(const struct http_problem *given);
+
+extern const struct http_header http_security_headers[];
+extern const size_t http_security_header_count;
+#define HTTP_API_CSP "default-src 'none'; frame-ancestors 'none'"
+#define HTTP_HSTS    "max-age=31536000"
+
+/* ---- refuse.c -------------------------------------------------------------------------------- */
+
+/* Writes the whole answer to the socket, with Connection: close; the caller then ends the
+ * connection by returning MHD_NO. An answer of libmicrohttpd's needs room in the connection's
+ * memory, which the very request that is refused may have filled. */
+void http_refuse(struct http_request *rq, const struct http_verdict *verdict);
 
 /* ---- listen.c -------------------------------------------------------------------------------- */
 

@@ -14,14 +14,14 @@
 #define HTTP_DURATION_BUCKETS 14 /* without +Inf */
 
 /* Each status that this program sends has a place of its own; others share the last. */
-#define HTTP_STATUS_MAP(X)                                                                         \
-	X(200)                                                                                     \
-	X(201)                                                                                     \
-	X(202)                                                                                     \
-	X(204)                                                                                     \
-	X(301) X(302) X(303) X(304) X(307) X(308) X(400) X(401) X(403) X(404) X(405) X(408) X(409) \
-		X(411) X(412) X(413) X(414) X(415) X(417) X(422) X(428) X(429) X(431) X(500)       \
-			X(501) X(503)
+/* clang-format off */
+#define HTTP_STATUS_MAP(X) \
+	X(200) X(201) X(202) X(204) \
+	X(301) X(302) X(303) X(304) X(307) X(308) \
+	X(400) X(401) X(403) X(404) X(405) X(408) X(409) X(411) X(412) X(413) X(414) X(415) X(417) \
+	X(422) X(428) X(429) X(431) \
+	X(500) X(501) X(503)
+/* clang-format on */
 
 enum http_status_place {
 #define HTTP_STATUS_ENUM(code) HTTP_STATUS_PLACE_##code,

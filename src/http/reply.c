@@ -10,9 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define API_CSP "default-src 'none'; frame-ancestors 'none'"
-#define HSTS    "max-age=31536000"
-
 /* ---- Headers --------------------------------------------------------------------------------- */
 
 bool http_put_header(struct MHD_Response *response, const char *name, const char *value)
@@ -21,22 +18,25 @@ bool http_put_header(struct MHD_Response *response, const char *name, const char
 	       MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
+const struct http_header http_security_headers[] = {
+	{"X-Content-Type-Options", "nosniff"},
+	{"Referrer-Policy", "strict-origin-when-cross-origin"},
+	{"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+	{"Cross-Origin-Opener-Policy", "same-origin"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+};
+const size_t http_security_header_count = TD_ARRAY_LEN(http_security_headers);
+
 bool http_put_security(struct MHD_Response *response, const char *csp, bool hsts)
 {
-	static const struct http_header fixed[] = {
-		{"X-Content-Type-Options", "nosniff"},
-		{"Referrer-Policy", "strict-origin-when-cross-origin"},
-		{"Permissions-Policy",
-			"camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
-		{"Cross-Origin-Opener-Policy", "same-origin"},
-		{"Cross-Origin-Resource-Policy", "same-origin"},
-	};
-	bool ok = http_put_header(response, "Content-Security-Policy", csp != NULL ? csp : API_CSP);
-	for (size_t i = 0; i < TD_ARRAY_LEN(fixed); i++)
-		ok = ok &&
-		     MHD_add_response_header(response, fixed[i].name, fixed[i].value) == MHD_YES;
+	bool ok = http_put_header(
+		response, "Content-Security-Policy", csp != NULL ? csp : HTTP_API_CSP);
+	for (size_t i = 0; i < http_security_header_count; i++) {
+		const struct http_header *h = &http_security_headers[i];
+		ok = ok && MHD_add_response_header(response, h->name, h->value) == MHD_YES;
+	}
 	if (hsts)
-		ok = ok && http_put_header(response, "Strict-Transport-Security", HSTS);
+		ok = ok && http_put_header(response, "Strict-Transport-Security", HTTP_HSTS);
 	return ok;
 }
 
@@ -219,8 +219,7 @@ static void put_problem(struct td_buf *body, const struct http_problem *p)
 	td_buf_put_char(body, '\n');
 }
 
-/* Fills in what the caller left out, from the one list of problems. */
-static struct http_problem complete(const struct http_problem *given)
+struct http_problem http_problem_complete(const struct http_problem *given)
 {
 	struct http_problem p = *given;
 	const struct td_problem_info *info = td_problem_find(td_slice_str(p.code));
@@ -235,21 +234,20 @@ static struct http_problem complete(const struct http_problem *given)
 
 void http_problem_put(struct td_buf *out, const struct http_problem *given)
 {
-	struct http_problem p = complete(given);
+	struct http_problem p = http_problem_complete(given);
 	put_problem(out, &p);
 }
 
-static void send_problem(struct http_request *rq, const struct http_problem *p, bool close)
+static void send_problem(struct http_request *rq, const struct http_problem *p)
 {
 	struct td_buf body = TD_BUF_INIT;
 	char retry[16] = "";
-	put_problem(&body, p);
+	http_problem_put(&body, p);
 	(void)snprintf(retry, sizeof(retry), "%u", p->retry_after_s);
 	const struct http_header headers[] = {
 		{"Retry-After", p->retry_after_s != 0 ? retry : NULL},
 		{"Allow", p->allow},
 		{"WWW-Authenticate", p->status == 401 ? "Bearer" : NULL},
-		{"Connection", close && !closes(rq) ? "close" : NULL},
 	};
 	http_reply(rq, &(struct http_reply){
 			       .status = p->status,
@@ -274,7 +272,7 @@ static bool wants_page(const struct http_request *rq)
 
 void http_reply_problem(struct http_request *rq, const struct http_problem *given)
 {
-	struct http_problem p = complete(given);
+	struct http_problem p = http_problem_complete(given);
 	if (wants_page(rq)) {
 		rq->in_error_page = true;
 		bool is_done = rq->server->config.error_page(rq, &p, rq->server->config.hook_ctx);
@@ -282,15 +280,7 @@ void http_reply_problem(struct http_request *rq, const struct http_problem *give
 		if (is_done)
 			return;
 	}
-	send_problem(rq, &p, /* close= */ false);
-}
-
-void http_reply_refusal(struct http_request *rq, const struct http_verdict *verdict)
-{
-	struct http_problem given = {
-		.status = verdict->status, .code = verdict->code, .detail = verdict->detail};
-	struct http_problem p = complete(&given);
-	send_problem(rq, &p, /* close= */ true);
+	send_problem(rq, &p);
 }
 
 static const char *code_of(enum td_status status, const char *code)

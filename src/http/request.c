@@ -17,6 +17,7 @@
 #include "http/fields.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #define BODY_FIRST 4096
 
@@ -39,6 +40,34 @@ static struct http_conn *conn_of(struct MHD_Connection *mhd)
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 		mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	return info == NULL ? NULL : info->socket_context;
+}
+
+/* 0.9.75 cuts the query into parameters that share the connection's memory; where some 115 of them
+ * fill it, it neither answers nor closes. The query is decoded from our copy, so theirs needs no
+ * parts. What is written to is their buffer, which they are about to write to themselves. */
+static void hide_query(const char *uri, size_t len)
+{
+#if !HTTP_MHD_IS_NEW
+	char *text = (char *)(uintptr_t)uri;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '?' || text[i] == '&')
+			text[i] = '_';
+	}
+#else
+	(void)uri;
+	(void)len;
+#endif
+}
+
+/* Later there might be no room for the header, and then the library answers, with another status.
+ */
+static void refuse_early(struct http_request *rq)
+{
+	struct http_verdict v = http_guard_target(td_slice(rq->raw, rq->raw_len));
+	atomic_fetch_add_explicit(&rq->server->rejected, 1, memory_order_relaxed);
+	http_refuse(rq, &v);
+	(void)http_conn_enter(rq->conn, HTTP_PHASE_DEAD, rq->begin_ns / 1000000);
+	(void)shutdown(rq->conn->fd, SHUT_RDWR);
 }
 
 void *http_request_on_uri(void *server, const char *uri, struct MHD_Connection *mhd)
@@ -67,6 +96,9 @@ void *http_request_on_uri(void *server, const char *uri, struct MHD_Connection *
 	rq->raw_len = len;
 	rq->wire_target = uri;
 	memcpy(rq->raw, uri, len + 1);
+	hide_query(uri, len);
+	if (len > HTTP_TARGET_MOST)
+		refuse_early(rq);
 	return rq;
 }
 
@@ -343,8 +375,8 @@ static enum MHD_Result begin(struct http_request *rq, const char *method, const 
 		if (!http_conn_enter(rq->conn, HTTP_PHASE_SEND, td_clock_mono_ns() / 1000000))
 			return MHD_NO;
 		atomic_fetch_add_explicit(&rq->server->rejected, 1, memory_order_relaxed);
-		http_reply_refusal(rq, &v);
-		return rq->status != 0 ? MHD_YES : MHD_NO;
+		http_refuse(rq, &v);
+		return MHD_NO;
 	}
 	/* What is answered in this first call is answered with Connection: close, and what follows
 	 * is never read: right for what was refused, wrong for all else. */
@@ -404,10 +436,8 @@ enum MHD_Result http_request_on_access(void *server, struct MHD_Connection *mhd,
 	case HTTP_STAGE_AWAITING:
 		return go_on(rq);
 	case HTTP_STAGE_REPLIED:
-		*upload_len = 0;
-		return MHD_YES;
 	case HTTP_STAGE_HANDLER:
-		break;
+		break; /* refused already, or broken off */
 	}
 	return MHD_NO;
 }
