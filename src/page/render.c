@@ -1,6 +1,7 @@
 #include "page/page_internal.h"
 
-const char page_csp[] = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+const char page_csp[] = "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+			"form-action 'self'; "
 			"base-uri 'none'; frame-ancestors 'none'";
 const char page_vary[] = "Accept-Language, Cookie";
 

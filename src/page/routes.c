@@ -297,10 +297,10 @@ static void get_problem(struct http_request *rq, void *ctx)
 	end_visit(&v);
 }
 
-static void get_static(struct http_request *rq, void *ctx)
+static void reply_static(struct http_request *rq, struct page *page, struct td_slice name)
 {
-	struct page_view *view = page_view_acquire(ctx);
-	struct http_prepared *prepared = page_site_static(view->site, http_param(rq, "name"));
+	struct page_view *view = page_view_acquire(page);
+	struct http_prepared *prepared = page_site_static(view->site, name);
 	if (prepared != NULL) {
 		http_reply_prepared(rq, prepared);
 	} else {
@@ -314,6 +314,22 @@ static void get_static(struct http_request *rq, void *ctx)
 	page_view_unref(view);
 }
 
+static void get_static(struct http_request *rq, void *ctx)
+{
+	reply_static(rq, ctx, http_param(rq, "name"));
+}
+
+/* Two names that programs ask for without being told to. */
+static void get_robots(struct http_request *rq, void *ctx)
+{
+	reply_static(rq, ctx, TD_SLICE("robots.txt"));
+}
+
+static void get_favicon(struct http_request *rq, void *ctx)
+{
+	reply_static(rq, ctx, TD_SLICE("favicon.svg"));
+}
+
 enum td_status page_add_routes(struct page *page, struct http_server *server, struct td_err *err)
 {
 	const struct http_route routes[] = {
@@ -324,6 +340,8 @@ enum td_status page_add_routes(struct page *page, struct http_server *server, st
 		{"GET", "/problems/{code}", get_problem, page, HTTP_ROUTE_PAGE | HTTP_ROUTE_ALWAYS,
 			0},
 		{"GET", "/static/{name}", get_static, page, HTTP_ROUTE_ALWAYS, 0},
+		{"GET", "/robots.txt", get_robots, page, HTTP_ROUTE_ALWAYS, 0},
+		{"GET", "/favicon.ico", get_favicon, page, HTTP_ROUTE_ALWAYS, 0},
 	};
 	return http_server_add_routes(server, routes, TD_ARRAY_LEN(routes), err);
 }

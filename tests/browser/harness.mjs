@@ -20,7 +20,7 @@ export class Skip extends Error {}
 
 // Ends by itself where the process does not say "Listening on" in time.
 export async function startServer(env = {}) {
-	const program = process.env.TOOLS_DASHBOARD ?? path.join(root, 'build', 'tools-dashboard');
+	const program = path.resolve(process.env.TOOLS_DASHBOARD ?? path.join(root, 'build', 'tools-dashboard'));
 	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'td-browser-'));
 	const child = spawn(program, ['serve'], {
 		cwd: folder,
