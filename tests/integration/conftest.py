@@ -118,7 +118,7 @@ class Server:
 
     def __init__(self, folder, command=("serve",), release=False, env=None):
         self.folder = str(folder)
-        self.env = clean_env(PORT=0, **(env or {}))
+        self.env = clean_env(**{"PORT": 0, **(env or {})})
         self.release = release
         self.command = command
         self.lines = []
