@@ -36,18 +36,21 @@ static void put_alternates(
 	const char *base = frame->config->public_url;
 	if (base == NULL || !frame->may_be_indexed)
 		return;
+	int len = (int)strlen(base);
+	if (len > 0 && base[len - 1] == '/')
+		len--;
 	struct tpl_value *list = tpl_put_list(arena, root, "alternates");
 	for (size_t i = 0; i < frame->site->language_count; i++) {
 		struct tpl_value *item = tpl_add_map(arena, list);
 		struct td_slice code = frame->site->codes[i];
 		tpl_put_text(arena, item, "code", code);
 		tpl_put_str(arena, item, "url",
-			td_arena_printf(
-				arena, "%s%s?lang=%.*s", base, frame->path, TD_SLICE_ARG(code)));
+			td_arena_printf(arena, "%.*s%s?lang=%.*s", len, base, frame->path,
+				TD_SLICE_ARG(code)));
 	}
 	struct tpl_value *any = tpl_add_map(arena, list);
 	tpl_put_str(arena, any, "code", "x-default");
-	tpl_put_str(arena, any, "url", td_arena_printf(arena, "%s%s", base, frame->path));
+	tpl_put_str(arena, any, "url", td_arena_printf(arena, "%.*s%s", len, base, frame->path));
 }
 
 /* A text of the locale with `{site.name}` filled in. */

@@ -22,7 +22,7 @@ typedef void page_report_fn(void *ctx, const char *message);
 
 struct page_config {
 	const char *site_name;     /* NULL: "Tools Dashboard" */
-	const char *public_url;    /* NULL: none was set; without its last '/' */
+	const char *public_url;    /* NULL: none was set */
 	const char *templates_dir; /* the three: NULL: the compiled-in files */
 	const char *static_dir;
 	const char *locales_dir;

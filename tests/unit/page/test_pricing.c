@@ -241,7 +241,7 @@ static void test_pricing_billing_is_checked(void **state)
 static void test_pricing_alternates_need_the_public_url(void **state)
 {
 	(void)state;
-	const struct page_config public = {.public_url = "https://shop.example"};
+	const struct page_config public = {.public_url = "https://shop.example/"};
 	const struct store_catalogue none = {NULL};
 	char *html = render(&none, &public, "en", PAGE_MONTHLY);
 	assert_has(html, "hreflang=\"es\" href=\"https://shop.example/pricing?lang=es\"");
