@@ -1,6 +1,5 @@
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <time.h>
 
 static int64_t system_wall_ms(void *ctx)
@@ -50,6 +49,15 @@ static void civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int
 	*ret_year = year + era * 400 + (*ret_month <= 2);
 }
 
+/* By hand, because every user that is shown has two times, and printf takes ten times as long. */
+static char *put_digits(char *out, unsigned value, size_t count, char after)
+{
+	for (size_t i = count; i-- > 0; value /= 10)
+		out[i] = (char)('0' + value % 10);
+	out[count] = after;
+	return out + count + 1;
+}
+
 void td_time_format(int64_t wall_ms, char out[TD_TIME_TEXT_SIZE])
 {
 	int64_t ms = wall_ms % 1000;
@@ -67,10 +75,14 @@ void td_time_format(int64_t wall_ms, char out[TD_TIME_TEXT_SIZE])
 	int64_t year;
 	int month, day;
 	civil_from_days(days, &year, &month, &day);
-	(void)snprintf(out, TD_TIME_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-		(unsigned)year % 10000u, (unsigned)month % 100u, (unsigned)day % 100u,
-		(unsigned)(of_day / 3600) % 100u, (unsigned)(of_day / 60 % 60),
-		(unsigned)(of_day % 60), (unsigned)ms % 1000u);
+	char *at = put_digits(out, (unsigned)((uint64_t)year % 10000u), 4, '-');
+	at = put_digits(at, (unsigned)month, 2, '-');
+	at = put_digits(at, (unsigned)day, 2, 'T');
+	at = put_digits(at, (unsigned)(of_day / 3600), 2, ':');
+	at = put_digits(at, (unsigned)(of_day / 60 % 60), 2, ':');
+	at = put_digits(at, (unsigned)(of_day % 60), 2, '.');
+	at = put_digits(at, (unsigned)ms, 3, 'Z');
+	*at = '\0';
 }
 
 static bool take_digits(struct td_slice *rest, size_t count, int *ret)
