@@ -17,7 +17,9 @@ BUILDS = {
     "tsan": (GCC, ["-Db_sanitize=thread", "-Db_lundef=false", "-Dbench=false", "-Doptimization=1"]),
     "release": (GCC, ["-Dbuildtype=debugoptimized", "-Dwerror=true"]),
     "clang": (CLANG, ["-Dbuildtype=debugoptimized", "-Dwerror=true"]),
-    "cov": (CLANG, ["-Doptimization=0", "-Dbench=false", "-Dcoverage=true"]),
+    "cov": (CLANG, ["-Doptimization=0", "-Dbench=false",
+                    "-Dc_args=-fprofile-instr-generate -fcoverage-mapping",
+                    "-Dc_link_args=-fprofile-instr-generate"]),
     "fuzz": (CLANG, ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Darena=malloc",
                      "-Dbench=false", "-Doptimization=2", "-Dfuzz=true"]),
     "deep": (GCC, ["-Doptimization=2", "-Dbench=false"]),
@@ -44,7 +46,7 @@ def configure(kind):
     env, options = BUILDS[kind]
     where = folder(kind)
     stamp = os.path.join(where, "options.txt")
-    wanted = " ".join(options)
+    wanted = "\n".join(options)
     known = os.path.exists(stamp) and open(stamp).read() == wanted
     if known and os.path.exists(os.path.join(where, "build.ninja")):
         return True

@@ -96,7 +96,7 @@ def main():
     if unknown:
         sys.exit(f"error: there is no target {' '.join(unknown)}; known: {' '.join(targets())}")
     os.makedirs(WORK, exist_ok=True)
-    if not builds.build("fuzz"):
+    if not builds.build("fuzz", *[f"tests/fuzz/fuzz_{t}" for t in chosen]):
         return 1
     with ThreadPoolExecutor(2) as pool:
         results = dict(zip(chosen, pool.map(lambda t: fuzz(t, seconds), chosen)))
