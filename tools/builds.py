@@ -37,7 +37,7 @@ def run_quiet(command, **kw):
     if done.returncode != 0:
         noise = ("Compiler for C", "Dependency ", "Program ", "[")
         lines = [line for line in done.stdout.splitlines() if not line.startswith(noise)]
-        print("\n".join(line[:400] for line in lines[-120:]), flush=True)
+        print("\n".join(line[:400] for line in lines[:60]), flush=True)
         print("failed:", " ".join(command), flush=True)
     return done.returncode == 0
 

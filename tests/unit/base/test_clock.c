@@ -26,7 +26,7 @@ static void test_time_every_day_of_800_years(void **state)
 	for (int year = 1600; year <= 2400; year++) {
 		for (int month = 1; month <= 12; month++) {
 			for (int date = 1; date <= days_of(year, month); date++, day++) {
-				char wanted[32], got[TD_TIME_TEXT_SIZE];
+				char wanted[64], got[TD_TIME_TEXT_SIZE];
 				(void)snprintf(wanted, sizeof(wanted),
 					"%04d-%02d-%02dT23:59:59.999Z", year, month, date);
 				int64_t ms = day * DAY_MS + DAY_MS - 1, read = 0;

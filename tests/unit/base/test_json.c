@@ -1,4 +1,5 @@
 #include "td_test.h"
+#include "utf8_encode.h"
 
 #include "base/json.h"
 #include "base/utf8.h"
@@ -56,15 +57,8 @@ static void test_json_every_character_survives(void **state)
 	for (uint32_t code = 0; code <= 0x10FFFF; code = code < 0x900 ? code + 1 : code + 61) {
 		if (code >= 0xD800 && code <= 0xDFFF)
 			continue;
-		char text[5];
-		size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-		static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
-		for (size_t i = len; i-- > 0;) {
-			unsigned shift = 6 * (unsigned)(len - 1 - i);
-			text[i] = i > 0 || len == 1
-					  ? (char)(len == 1 ? code : 0x80 | (code >> shift & 0x3F))
-					  : (char)(lead[len] | code >> shift);
-		}
+		char text[4];
+		size_t len = utf8_encode(code, text);
 		td_buf_reset(&b);
 		json_t *list = read_back(td_slice(text, len), &b);
 		json_t *value = json_array_get(list, 0);

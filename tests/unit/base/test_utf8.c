@@ -1,25 +1,9 @@
 #include "td_test.h"
+#include "utf8_encode.h"
 
 #include "base/utf8.h"
 
 #include <string.h>
-
-/* The encoding of a code point, written the other way round than the decoder reads it. */
-static size_t encode(uint32_t code, char out[4])
-{
-	if (code < 0x80) {
-		out[0] = (char)code;
-		return 1;
-	}
-	size_t len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-	static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
-	for (size_t i = len - 1; i > 0; i--) {
-		out[i] = (char)(0x80 | (code & 0x3F));
-		code >>= 6;
-	}
-	out[0] = (char)(lead[len] | code);
-	return len;
-}
 
 /* Every number up to 0x1FFFFF: exactly the scalar values are taken, and come out as they were. */
 static void test_utf8_every_code_point(void **state)
@@ -27,7 +11,7 @@ static void test_utf8_every_code_point(void **state)
 	(void)state;
 	for (uint32_t code = 0; code <= 0x1FFFFF; code++) {
 		char bytes[4];
-		struct td_slice rest = td_slice(bytes, encode(code, bytes));
+		struct td_slice rest = td_slice(bytes, utf8_encode(code, bytes));
 		bool scalar = code <= 0x10FFFF && !(code >= 0xD800 && code <= 0xDFFF);
 		uint32_t read = 0;
 		bool taken = td_utf8_next(&rest, &read);
