@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define ANSWER_MAX 16384
+#define STATUS_END 12 /* of "HTTP/1.1 200" */
 
 struct probe {
 	int fd;
@@ -116,10 +117,10 @@ static enum td_status read_answer(struct probe *p, char *answer, size_t size, st
 
 static enum td_status judge(struct probe *p, const char *answer, struct td_err *err)
 {
-	if (strncmp(answer, "HTTP/1.", 7) != 0)
+	if (strncmp(answer, "HTTP/1.", 7) != 0 || strlen(answer) < STATUS_END)
 		return td_err_set(
 			err, TD_UNAVAILABLE, "%s port %u does not speak HTTP", p->host, p->port);
-	if (strncmp(answer + 8, " 200", 4) == 0)
+	if (strncmp(answer + 8, " 200", 4) == 0 && strchr(" \r\n", answer[STATUS_END]) != NULL)
 		return TD_OK;
 	const char *body = strstr(answer, "\r\n\r\n");
 	struct td_slice text = td_slice_str(body != NULL ? body + 4 : "");
