@@ -22,7 +22,8 @@ import coverage
 ROOT = builds.ROOT
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 # What TSan runs: everything that shares memory between threads.
-TSAN = ("work/", "store/", "store_", "contract/", "catalogue/snapshot", "http/", "api/call")
+TSAN = ("work/", "store/", "store_", "contract/", "catalogue/snapshot", "http/", "api/call",
+        "page/page")
 
 
 class Counts:
