@@ -1,0 +1,145 @@
+"""/openapi.json describes what the server does, all of it, and nothing else."""
+
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from conftest import LONG, ROOT, clean_env
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# For people, and described by their looks: pages and what they load.
+PAGES = ("src/page/",)
+
+
+@pytest.fixture(scope="module")
+def document(server):
+    client = server.client()
+    reply = client.get("/openapi.json")
+    client.close()
+    assert reply.status == 200
+    return reply.json()
+
+
+def operations(document):
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield method.upper(), path, operation
+
+
+def strings_in(text, names):
+    """The value of C string literals and macros side by side: PACKAGES "/{slug}"."""
+    value = ""
+    for part in re.findall(r'"((?:[^"\\]|\\.)*)"|([A-Z_]+)', text):
+        value += part[0] if part[1] == "" else names.get(part[1], "?")
+    return value
+
+
+def routes_in(path):
+    """The (method, pattern) of every row of routes in a C file."""
+    source = open(path, encoding="utf-8").read()
+    names = dict(re.findall(r'^#define ([A-Z_]+)\s+"([^"]*)"', source, re.M))
+    row = re.compile(r'(?:\{|\.method\s*=\s*)"(GET|POST|PUT|PATCH|DELETE)",\s*(?:\.pattern\s*=\s*)?'
+                     r'((?:"(?:[^"\\]|\\.)*"|[A-Z_]+|\s)+),')
+    return {(m.group(1), strings_in(m.group(2), names)) for m in row.finditer(source)}
+
+
+def all_routes():
+    found = set()
+    for path in glob.glob(os.path.join(ROOT, "src", "**", "*.c"), recursive=True):
+        name = os.path.relpath(path, ROOT)
+        if not name.startswith(PAGES + ("src/http/",)):
+            found |= routes_in(path)
+    return found
+
+
+def test_every_route_is_described_and_the_other_way_round(document):
+    described = {(method, path) for method, path, _ in operations(document)}
+    pages = {("GET", "/problems/{code}")}
+    registered = all_routes()
+    assert len(registered) >= 10, "the search for routes finds none"
+    assert described - pages == registered
+
+
+def test_the_version_is_the_program_s(server, document):
+    assert document["openapi"].startswith("3.1.")
+    assert document["info"]["version"] in server.run("version").stdout
+
+
+def test_every_problem_of_the_table_is_listed(document):
+    table = open(os.path.join(ROOT, "src", "base", "problem.h"), encoding="utf-8").read()
+    codes = re.findall(r'X\([A-Z_]+,\s*"([a-z-]+)",', table)
+    assert len(codes) > 15
+    assert document["components"]["schemas"]["ProblemCode"]["enum"] == codes
+
+
+def resolve(document, schema):
+    while "$ref" in schema:
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            document_part = document if part == "components" else found
+            found = document_part[part]
+        schema = found
+    return schema
+
+
+def assert_only_described(document, schema, value, where):
+    """Answers may grow, so the schemas are open; but what we send must be described."""
+    schema = resolve(document, schema)
+    if isinstance(value, list):
+        for n, item in enumerate(value):
+            assert_only_described(document, schema["items"], item, f"{where}/{n}")
+    elif isinstance(value, dict) and "properties" in schema:
+        for name, member in value.items():
+            assert name in schema["properties"], f"{where}/{name} is not described"
+            assert_only_described(document, schema["properties"][name], member, f"{where}/{name}")
+
+
+def answer_schema(document, path, method, status, kind="application/json"):
+    answer = resolve(document, document["paths"][path][method]["responses"][str(status)])
+    return answer["content"][kind]["schema"]
+
+
+def test_answers_have_no_member_that_is_not_described(document, client, unique):
+    user = {"email": f"{unique()}@example.com", "first_name": "A", "last_name": "B"}
+    users, health = "/user-subscription/users", "/user-subscription/health"
+    for path, method, reply in [
+            ("/user-subscription/packages", "get", client.get("/user-subscription/packages")),
+            (users, "post", client.post(users, user)),
+            (users, "post", client.post(users, user)),
+            (users, "post", client.post(users, {"email": 1})),
+            (health, "get", client.get(health)),
+            ("/readyz", "get", client.get("/readyz?verbose"))]:
+        kind = reply.headers["content-type"]
+        schema = answer_schema(document, path, method, reply.status, kind)
+        assert_only_described(document, schema, reply.json(), path)
+
+
+def test_examples_of_request_bodies_are_taken(document, client):
+    body = document["paths"]["/user-subscription/users"]["post"]["requestBody"]
+    example = body["content"]["application/json"]["example"]
+    assert client.put("/user-subscription/users/customer-1001", example).status in (200, 201)
+
+
+def test_the_server_keeps_to_its_document(server, api_key):
+    """Positive and negative data for every operation, from schemathesis."""
+    program = os.path.join(os.path.dirname(sys.executable), "st")
+    assert os.access(program, os.X_OK), \
+        "schemathesis is missing: run this through ./dev test, which installs tests/requirements.txt"
+    command = [program, "--config-file", os.path.join(HERE, "schemathesis.toml"), "run",
+               f"{server.url}/openapi.json", "-H", f"Authorization: Bearer {api_key}",
+               "--checks", "all", "--request-timeout", "10", "--no-shrink", "--no-color",
+               "--max-examples", "200" if LONG else "15"]
+    if not LONG:
+        command += ["--seed", "20261123"]
+    done = subprocess.run(command, cwd=server.folder, env=clean_env(), capture_output=True,
+                          text=True, timeout=1800 if LONG else 300, check=False)
+    print(done.stdout[-300:])
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
+    assert server.process.poll() is None, server.log
+    cases = re.search(r"(\d+) generated", done.stdout)
+    assert cases and int(cases.group(1)) > 100, done.stdout[-2000:]
+    assert json.loads(server.client().get("/readyz").body)["status"] == "ready"
