@@ -43,7 +43,8 @@ struct http_target_parts {
 
 /* RFC 9112 section 3.2. False: a byte outside printable ASCII, a character that RFC 3986 has
  * nowhere in a path, '#', an incomplete %XX, %00, userinfo, a scheme other than http and https, or
- * neither form. The slices point into `raw`. */
+ * neither form. The slices point into `raw`, but for the
+ * path "/" of an absolute form without one. */
 bool http_target_parse(struct td_slice raw, struct http_target_parts *ret_parts);
 
 #endif
