@@ -178,6 +178,8 @@ static void stop(void *ctx)
 	uint64_t now = td_clock_mono_ms(service->clock);
 	uint64_t left = deadline > now ? deadline - now : 0;
 	uint64_t reserve = left / 4 < STOP_RESERVE_MS ? left / 4 : STOP_RESERVE_MS;
+	if (service_store(service) != NULL)
+		store_hurry(service_store(service), deadline - 2 * reserve);
 	service->cut_off = !http_server_stop(service->server, deadline - reserve);
 	if (service->starter_runs)
 		td_thread_join(&service->starter);

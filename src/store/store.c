@@ -151,6 +151,11 @@ void store_expire(void *store, uint64_t now_ms)
 	s->class->expire(s, now_ms);
 }
 
+void store_hurry(struct store *store, uint64_t deadline_ms)
+{
+	store->class->hurry(store, deadline_ms);
+}
+
 void store_stop(struct store *store, uint64_t drain_deadline_ms)
 {
 	store->class->stop(store, drain_deadline_ms);

@@ -335,17 +335,6 @@ enum td_status sqlite_file_open(const struct store_sqlite_config *config, bool c
 	return status;
 }
 
-static enum td_status check_plan(
-	const struct sqlite_conn *conn, const struct migrate_plan *plan, struct td_err *err)
-{
-	enum td_status status = migrate_plan_check(plan, MIGRATE_NEWER_REFUSED, err);
-	if (status != TD_OK) {
-		(void)td_err_context(err, "%s", conn->path);
-		td_err_check(err, "sqlite.migrations");
-	}
-	return status;
-}
-
 enum td_status sqlite_file_plan(struct sqlite_conn *conn, const struct migrate_set *set,
 	struct td_arena *arena, struct migrate_plan *ret_plan, struct td_err *err)
 {
@@ -357,19 +346,44 @@ enum td_status sqlite_file_plan(struct sqlite_conn *conn, const struct migrate_s
 	sqlite_conn_rollback(conn);
 	if (status == TD_OK)
 		status = migrate_plan_make(set, applied, count, arena, ret_plan, err);
-	if (status == TD_OK)
-		status = check_plan(conn, ret_plan, err);
 	return status;
+}
+
+enum td_status sqlite_file_check_plan(
+	const struct sqlite_conn *conn, const struct migrate_plan *plan, struct td_err *err)
+{
+	enum td_status status = migrate_plan_check(plan, MIGRATE_NEWER_REFUSED, err);
+	if (status != TD_OK) {
+		(void)td_err_context(err, "%s", conn->path);
+		td_err_check(err, "sqlite.migrations");
+	}
+	return status;
+}
+
+/* SQLite answers with the mode that is in force: another one where the file system has no shared
+ * memory. */
+static int note_mode(void *ctx, int count, char **values, char **names)
+{
+	bool *is_wal = ctx;
+	(void)names;
+	*is_wal = count == 1 && values[0] != NULL && strcmp(values[0], "wal") == 0;
+	return 0;
 }
 
 /* Stays so in the file; cannot be within a transaction. */
 static enum td_status switch_to_wal(struct sqlite_conn *conn, struct td_err *err)
 {
-	enum td_status status;
+	bool is_wal = false;
+	int rc;
 	do {
-		status = sqlite_conn_exec(conn, "PRAGMA journal_mode = WAL", err);
-	} while (status == TD_TIMEOUT && !sqlite_conn_is_late(conn));
-	return status;
+		rc = sqlite3_exec(conn->db, "PRAGMA journal_mode = WAL", note_mode, &is_wal, NULL);
+	} while ((rc & 0xFF) == SQLITE_BUSY && !sqlite_conn_is_late(conn));
+	if (rc != SQLITE_OK)
+		return sqlite_conn_fail(conn, rc, err);
+	return is_wal ? TD_OK
+		      : refuse_path(err, conn->path,
+				"is on a file system that cannot share memory between programs (a "
+				"network's?); put it on a local disk");
 }
 
 enum td_status sqlite_file_migrate(const struct store_sqlite_config *config,

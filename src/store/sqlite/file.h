@@ -16,9 +16,13 @@ enum td_status sqlite_file_check_path(
 enum td_status sqlite_file_open(const struct store_sqlite_config *config, bool create,
 	struct sqlite_conn *conn, struct td_err *err) TD_MUST_CHECK;
 
-/* Compares the file with the program's migrations; TD_SCHEMA as migrate_plan_check(). */
+/* Compares the file with the program's migrations. */
 enum td_status sqlite_file_plan(struct sqlite_conn *conn, const struct migrate_set *set,
 	struct td_arena *arena, struct migrate_plan *ret_plan, struct td_err *err) TD_MUST_CHECK;
+
+/* TD_SCHEMA as migrate_plan_check(), with the file's name. */
+enum td_status sqlite_file_check_plan(const struct sqlite_conn *conn,
+	const struct migrate_plan *plan, struct td_err *err) TD_MUST_CHECK;
 
 /* Switches the file to WAL and applies what is pending. */
 enum td_status sqlite_file_migrate(const struct store_sqlite_config *config,

@@ -82,6 +82,11 @@ static void expire(struct store *store, uint64_t now_ms)
 	each_lane(store, expire_lane, &now_ms);
 }
 
+static void hurry(struct store *store, uint64_t deadline_ms)
+{
+	atomic_store(&self(store)->stop_ms, deadline_ms);
+}
+
 static void stop(struct store *store, uint64_t drain_deadline_ms)
 {
 	struct sqlite_store *s = self(store);
@@ -107,7 +112,7 @@ static void destroy(struct store *store)
 }
 
 static const struct store_class sqlite_class = {
-	submit, get_health, set_changed, each_lane, expire, stop, destroy};
+	submit, get_health, set_changed, each_lane, expire, hurry, stop, destroy};
 
 /* ---- opening */
 
@@ -191,6 +196,8 @@ static enum td_status open_writer(struct sqlite_conn *conn,
 		status = sqlite_file_open(config, config->migrate, conn, err);
 	if (status == TD_OK)
 		status = sqlite_file_plan(conn, &set, arena, &plan, err);
+	if (status == TD_OK)
+		status = sqlite_file_check_plan(conn, &plan, err);
 	if (status == TD_OK && !config->migrate && plan.pending != 0) {
 		status = td_err_set(err, TD_SCHEMA,
 			"%s: %zu migrations are pending; run `tools-dashboard migrate`",

@@ -42,7 +42,8 @@ enum td_status store_sqlite_open(const struct store_sqlite_config *config, struc
 	struct td_err *err) TD_MUST_CHECK;
 
 /* What store_sqlite_open() would migrate; changes nothing, makes no file. A file that is not there
- * has everything pending. Errors as above. The plan lives in `arena`. */
+ * has everything pending; a file that was edited or is missing is no error here, its row says so
+ * (migrate_plan_check() makes it one). Other errors as above. The plan lives in `arena`. */
 enum td_status store_sqlite_plan(const struct store_sqlite_config *config, struct td_arena *arena,
 	struct migrate_plan *ret_plan, struct td_err *err) TD_MUST_CHECK;
 
