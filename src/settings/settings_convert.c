@@ -28,19 +28,14 @@ static void store_text(struct settings *settings, enum setting_id id, const char
 	store_field(settings, id, &text, sizeof(text));
 }
 
-/* A limit as people write it: "100ms", "64KiB", "65535". */
-struct limit {
-	char text[32];
-};
-
-static struct limit show_limit(enum setting_type type, int64_t value)
+struct setting_limit setting_limit_show(enum setting_type type, int64_t value)
 {
 	static const struct {
 		const char *unit;
 		int64_t size;
 	} durations[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}},
 	  sizes[] = {{"MiB", 1048576}, {"KiB", 1024}};
-	struct limit limit;
+	struct setting_limit limit;
 	const char *unit = "";
 	if (type == SETTING_TYPE_DURATION && value != 0) {
 		size_t i = 0;
@@ -66,7 +61,8 @@ static enum td_status check_limits(
 	if (number >= info->low && number <= info->high)
 		return TD_OK;
 	return td_err_set(err, TD_INVALID, "'%.40s' is not within %s to %s", text,
-		show_limit(info->type, info->low).text, show_limit(info->type, info->high).text);
+		setting_limit_show(info->type, info->low).text,
+		setting_limit_show(info->type, info->high).text);
 }
 
 static enum td_status convert_number(

@@ -10,6 +10,12 @@
 enum td_status settings_convert(struct settings *settings, enum setting_id id, const char *text,
 	struct td_err *err) TD_MUST_CHECK;
 
+/* A limit as people write it: "100ms", "64KiB", "65535". */
+struct setting_limit {
+	char text[32];
+};
+struct setting_limit setting_limit_show(enum setting_type type, int64_t value);
+
 /* The words of a part that is not built ("PostgreSQL"). */
 const char *setting_part_words(enum setting_id id);
 

@@ -197,11 +197,17 @@ void settings_write_help(struct td_buf *out)
 	}
 }
 
+static void put_limits(struct td_buf *out, const struct setting_info *info)
+{
+	td_buf_printf(out, "%s to %s", setting_limit_show(info->type, info->low).text,
+		setting_limit_show(info->type, info->high).text);
+}
+
 static void write_kind(struct td_buf *out, const struct setting_info *info)
 {
 	switch (info->type) {
 	case SETTING_TYPE_INT:
-		td_buf_printf(out, "%lld to %lld", (long long)info->low, (long long)info->high);
+		put_limits(out, info);
 		return;
 	case SETTING_TYPE_ENUM:
 		for (const char *c = info->words; *c != '\0'; c++) {
@@ -212,12 +218,14 @@ static void write_kind(struct td_buf *out, const struct setting_info *info)
 		}
 		return;
 	case SETTING_TYPE_DURATION:
-		td_buf_put_str(out, "duration");
+		td_buf_put_str(out, "duration, ");
+		put_limits(out, info);
 		if (info->words != NULL)
-			td_buf_printf(out, " or `%s`", info->words);
+			td_buf_printf(out, ", or `%s`", info->words);
 		return;
 	case SETTING_TYPE_SIZE:
-		td_buf_put_str(out, "size");
+		td_buf_put_str(out, "size, ");
+		put_limits(out, info);
 		return;
 	case SETTING_TYPE_PATH:
 		td_buf_put_str(out, "file");

@@ -72,7 +72,7 @@ static enum td_status read_sqlite(
 		return td_err_set(err, TD_INVALID,
 			"its query: SQLite takes no parameters here; a '?' or '#' that belongs to "
 			"the path is written %%3F or %%23");
-	const char *decoded;
+	const char *decoded = NULL;
 	enum td_status status = decode_path(path, arena, &decoded, err);
 	if (status != TD_OK)
 		return status;
