@@ -176,6 +176,29 @@ def count(server, pattern):
         connection.close()
 
 
+def test_no_late_write_passes_a_later_one(held):
+    # Each 503 leaves open whether its write happens; one that comes after it is never undone.
+    server, key = held
+    ids = [f"l-{number}" for number in range(100)]
+    messages = [request(server, key, "PUT", f"{USERS}/{word}", form(word)) for word in ids]
+    with Hold(server):
+        answers = asyncio.run(all_answers(server, messages))
+    assert {status for status, _, _, _ in answers} == {503}
+    client = server.client(key)
+    for word in ids:
+        later = {**form(word), "first_name": "Later"}
+        wait_for(lambda word=word, later=later:
+                 client.put(f"{USERS}/{word}", later).status in (200, 201), 10, word)
+    client.close()
+    server.stop()
+    connection = sqlite3.connect(server.database)
+    try:
+        names = connection.execute("SELECT DISTINCT first_name FROM users").fetchall()
+    finally:
+        connection.close()
+    assert names == [("Later",)]
+
+
 def test_reads_go_on_while_writes_are_held(held):
     server, key = held
     client = server.client(key)

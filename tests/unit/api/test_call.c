@@ -6,6 +6,7 @@
 #include "api/call.h"
 #include "api/users.h"
 #include "app/apikey.h"
+#include "base/alloc.h"
 #include "work/lock.h"
 #include "work/thread.h"
 
@@ -438,6 +439,74 @@ static void test_call_cut_off_by_the_end(void **state)
 	close(after_fd);
 }
 
+/* ---- without memory -------------------------------------------------------------------------- */
+
+static atomic_uint allocations_left; /* the one after these fails; 0: none does */
+
+static bool fail_one(void)
+{
+	unsigned left = atomic_load(&allocations_left);
+	while (left > 0 && !atomic_compare_exchange_weak(&allocations_left, &left, left - 1))
+		;
+	return left != 1;
+}
+
+struct willing {
+	struct fixture *f;
+	bool stopped; /* guarded by f->held.lock */
+};
+
+/* A store that does what it is asked, until it is stopped. */
+static void be_willing(void *ctx)
+{
+	struct willing *willing = ctx;
+	struct held_store *held = &willing->f->held;
+	for (;;) {
+		td_lock_take(&held->lock);
+		while (held->count == 0 && !willing->stopped)
+			td_cond_wait(&held->came, &held->lock);
+		bool ended = held->count == 0;
+		td_lock_give(&held->lock);
+		if (ended)
+			return;
+		struct store_op *op = held_take(held);
+		finish(op, TD_OK);
+		op->release(op);
+	}
+}
+
+/* Whichever allocation fails: the answer is 503 or the connection ends, nothing leaks, the key is
+ * free again, and the next request is served. */
+static void test_call_without_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct willing willing = {.f = f};
+	struct td_thread thread;
+	struct answer answer;
+	assert_int_equal(td_thread_start(&thread, "store", be_willing, &willing, NULL), TD_OK);
+	td_alloc_set_gate(fail_one);
+	unsigned failed = 0;
+	for (unsigned nth = 1; nth < 200; nth++) {
+		atomic_store(&allocations_left, nth);
+		read_answer(send_request(f, "POST", "", "Idempotency-Key: m\r\n", BODY), &answer);
+		bool met = atomic_exchange(&allocations_left, 0) == 0;
+		if (!met)
+			break;
+		failed++;
+		if (answer.status != 201 && answer.status != 503 && answer.status != 500 &&
+			answer.status != 0)
+			fail_msg("allocation %u: %s", nth, answer.text);
+	}
+	td_alloc_set_gate(NULL);
+	assert_true(failed >= 5);
+	expect(send_request(f, "POST", "", "Idempotency-Key: m\r\n", BODY), 201, "\"id\":\"");
+	td_lock_take(&f->held.lock);
+	willing.stopped = true;
+	td_cond_wake_all(&f->held.came);
+	td_lock_give(&f->held.lock);
+	td_thread_join(&thread);
+}
+
 /* ---- many ------------------------------------------------------------------------------------ */
 
 #define STORM_CLIENTS 8
@@ -524,6 +593,7 @@ int main(void)
 		ROW(test_idempotency_not_busy_after_an_answer),
 		ROW(test_idempotency_kept_answer_is_replayed),
 		ROW(test_idempotency_first_answer_is_the_kept_one),
+		ROW(test_call_without_memory),
 		ROW(test_call_cut_off_by_the_end),
 		ROW(test_call_storm),
 	};
