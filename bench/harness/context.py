@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 
+from .pairs import REPEATS, run_pairs
 from .servers import BenchError, Ours
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -15,6 +16,7 @@ class Context:
         self.offline = options.offline
         self.pairs = options.pairs
         self.seconds = options.seconds
+        self.repeats = 0 if options.quick else REPEATS
         self.work = work
         self.scratch = scratch
         self.build = os.path.abspath(options.build)
@@ -32,6 +34,9 @@ class Context:
 
     def ours(self, name, **more):
         return Ours(self.executable, self.folder(name), **more)
+
+    def run_pairs(self, ours, peer, noisy_above):
+        return run_pairs(ours, peer, self.pairs, noisy_above, self.repeats)
 
     def python_of_peers(self):
         """The interpreter that has what bench/requirements.txt names; made where it is missing."""

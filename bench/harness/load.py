@@ -5,14 +5,14 @@ import os
 import subprocess
 
 from .measure import Window
-from .servers import PACKAGES, BenchError
+from .servers import PACKAGES, BenchError, find_program
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def run_wrk(server, path, seconds, connections, script, arguments=()):
     """One sample of `server` under wrk with one thread."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", os.path.join(HERE, script)]
+    command = [find_program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "-s", os.path.join(HERE, script)]
     command += [server.url + path, "--", *arguments]
     with Window(server.roots) as window:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -8,6 +8,8 @@ import statistics
 import subprocess
 import time
 
+from .servers import find_program
+
 
 def read_first(path, pattern):
     with open(path, encoding="utf-8") as file:
@@ -67,7 +69,7 @@ def describe_build(root, executable):
 
 
 def version_of_nginx():
-    return output_of("nginx", "-v").rpartition("/")[2]
+    return output_of(find_program("nginx"), "-v").rpartition("/")[2]
 
 
 def version_of_postgres(folder):

@@ -7,7 +7,7 @@ import sqlite3
 from .context import HERE, judge, running, words_of
 from .load import PackagesLoad
 from .machine import version_of_nginx, version_of_postgres, versions_of_python
-from .pairs import NOISY_CPU, run_pairs, summarise
+from .pairs import NOISY_CPU, summarise
 from .servers import (
     PACKAGES,
     POSTGRES_BIN,
@@ -24,10 +24,9 @@ NAME = "GET /user-subscription/packages, 64 kept connections"
 
 
 def compare(context, ours, peer, versions, target):
-    pairs = run_pairs(
-        PackagesLoad(ours, context.seconds), PackagesLoad(peer, context.seconds),
-        context.pairs, NOISY_CPU,
-    )  # fmt: skip
+    pairs = context.run_pairs(
+        PackagesLoad(ours, context.seconds), PackagesLoad(peer, context.seconds), NOISY_CPU
+    )
     figure = {"name": NAME, "peer_name": peer.name, "peer_versions": versions}
     figure["peer_settings"] = peer.settings
     figure["target"] = target

@@ -30,7 +30,7 @@ def take_pair(ours, peer, ours_first):
     return ours.sample(), b
 
 
-def run_pairs(ours, peer, count, noisy_above, repeats=REPEATS):
+def run_pairs(ours, peer, count, noisy_above, repeats):
     """`count` pairs, after one of each side that does not count. A noisy pair is repeated, at most
     `repeats` times; the quietest attempt is kept, and marked if it is noisy all the same."""
     ours.sample()

@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,14 @@ READY_WITHIN = 20.0
 
 class BenchError(Exception):
     """The measurement cannot be made; the text says why and what to do."""
+
+
+def find_program(name):
+    """Its path; some of Debian's servers are not on everybody's PATH."""
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise BenchError(f"{name} is missing: install what [bench] in tools/packages.txt names")
+    return found
 
 
 def free_port():
@@ -209,7 +218,7 @@ class Nginx(Server):
 
     def start(self):
         self.process = subprocess.Popen(
-            ["nginx", "-c", f"{self.folder}/nginx.conf", "-p", self.folder, "-e", f"{self.folder}/error.log"],
+            [find_program("nginx"), "-c", f"{self.folder}/nginx.conf", "-p", self.folder, "-e", f"{self.folder}/error.log"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self.wait_ready()

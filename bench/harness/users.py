@@ -6,7 +6,7 @@ import sqlite3
 
 from .context import judge, running, words_of
 from .load import LoopLoad, PutLoad
-from .pairs import NOISY_RATE, run_pairs, summarise
+from .pairs import NOISY_RATE, summarise
 from .servers import BenchError
 
 NAME = "PUT /user-subscription/users/{id}, 64 clients, every answer durable"
@@ -105,7 +105,7 @@ def measure_users(context):
     for preload, peer_name, target in rows:
         ours = FreshPut(context, database, preload)
         loop = FreshLoop(context, database, "sqlite_loop", preload)
-        pairs = run_pairs(ours, loop, context.pairs, NOISY_RATE)
+        pairs = context.run_pairs(ours, loop, NOISY_RATE)
         more = {"fdatasync_us": 2000} if preload else {}
         figures.append(make_figure(NAME, peer_name, pairs, target, settings | more))
     return figures
@@ -126,7 +126,7 @@ def measure_lane(context):
             return sample
 
     loop = FreshLoop(context, database, "sqlite_batch", arguments=lambda: (str(batch[0]),))
-    pairs = run_pairs(Remembering, loop, context.pairs, NOISY_RATE)
+    pairs = context.run_pairs(Remembering, loop, NOISY_RATE)
     settings = {"journal_mode": "WAL", "synchronous": "FULL", "wal_autocheckpoint": 4000, "rows_a_commit": "as the lane"}
     name = "The lane alone, 64 users waiting"
     peer_name = "a bare loop of the same batches"
