@@ -10,10 +10,11 @@ mapfile -t headers < <(find src -name '*.h' | sort)
 	exit 1
 }
 bad=0
+read -ra flags < <(pkg-config --cflags libpq)
 for compiler in gcc clang; do
 	for header in "${headers[@]}"; do
 		printf '#include "%s"\n#include "%s"\nextern int unused_;\n' "${header#src/}" "${header#src/}" |
-			"$compiler" -std=c17 -D_GNU_SOURCE -Isrc -Wall -Wextra -Werror -fsyntax-only -x c - || {
+			"$compiler" -std=c17 -D_GNU_SOURCE -Isrc "${flags[@]}" -Wall -Wextra -Werror -fsyntax-only -x c - || {
 			echo "$header does not compile alone with $compiler" >&2
 			bad=1
 		}

@@ -27,9 +27,9 @@ static enum td_status check_pricing(
 
 static enum td_status check(struct td_err *err)
 {
-	const struct page_config config = {NULL};
+	const struct page_config config = {.public_url = NULL};
 	struct td_arena arena = TD_ARENA_INIT;
-	struct store_catalogue rows = {NULL};
+	struct store_catalogue rows = {.packages = NULL};
 	struct page_site *site = NULL;
 	struct catalogue_snapshot *snapshot = NULL;
 	enum td_status status = page_site_create(&config, &site, err);

@@ -57,6 +57,15 @@ enum td_status td_thread_start(struct td_thread *ret_thread, const char *name, t
 	return TD_OK;
 }
 
+enum td_status td_thread_detach(const char *name, td_thread_fn *fn, void *ctx, struct td_err *err)
+{
+	struct td_thread thread;
+	enum td_status status = td_thread_start(&thread, name, fn, ctx, err);
+	if (status == TD_OK)
+		td_assert(pthread_detach(thread.id) == 0);
+	return status;
+}
+
 void td_thread_join(struct td_thread *thread)
 {
 	td_assert(pthread_join(thread->id, NULL) == 0);

@@ -18,6 +18,10 @@ typedef void td_thread_fn(void *ctx);
 enum td_status td_thread_start(struct td_thread *ret_thread, const char *name, td_thread_fn *fn,
 	void *ctx, struct td_err *err) TD_MUST_CHECK;
 
+/* As td_thread_start(), but nobody waits for it: fn must end by itself and own what it touches. */
+enum td_status td_thread_detach(
+	const char *name, td_thread_fn *fn, void *ctx, struct td_err *err) TD_MUST_CHECK;
+
 /* Waits until fn has returned. */
 void td_thread_join(struct td_thread *thread);
 

@@ -1,6 +1,7 @@
 #include "contract.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct store_package packages[] = {
@@ -293,9 +294,12 @@ static void test_catalogue_changes_are_told_under_load(void **state)
 static void test_catalogue_row_of_another_client_is_served(void **state)
 {
 	struct contract *c = *state;
-	c->factory->exec(c->db,
+	char sql[160];
+	(void)snprintf(sql, sizeof(sql),
 		"INSERT INTO subscription_packages (slug, name, price_monthly, price_yearly)"
-		" VALUES ('team', 'Team', 4999, 49900)");
+		" VALUES ('team', 'Team', %s, %s)",
+		c->factory->price, c->factory->price);
+	c->factory->exec(c->db, sql);
 	c->factory->exec(c->db,
 		"INSERT INTO subscription_package_metadata (package_slug, key, value)"
 		" VALUES ('team', 'tagline', 'Together')");

@@ -173,7 +173,7 @@ static void test_deadline_is_each_operations_own(void **state)
 	assert_int_equal(crowd_count(second, TD_OK), 5);
 	crowd_free(first);
 	crowd_free(second);
-	assert_false(has_user(c->store, 2));
+	assert_true(!c->factory->late_is_never || !has_user(c->store, 2));
 	assert_true(has_user(c->store, 7));
 }
 
@@ -197,6 +197,8 @@ static void test_health_tells_of_a_lock_and_its_end(void **state)
 	struct store_health health;
 	struct state_wanted wanted = {c->store, STORE_UP};
 	assert_true(has_state(&wanted));
+	if (!c->factory->lock_is_down)
+		return; /* there a lock keeps only those waiting who need it */
 	c->factory->hold(c->db);
 	struct store_op *op = numbered_user(1);
 	op->deadline_ms = td_clock_mono_ms(&td_clock_system) + 100;

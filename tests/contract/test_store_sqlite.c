@@ -81,7 +81,17 @@ static void destroy(void *ctx)
 }
 
 static const struct contract_factory factory = {
-	"sqlite", make, destroy, open_store, exec, hold, let_go};
+	.name = "sqlite",
+	.make = make,
+	.destroy = destroy,
+	.open = open_store,
+	.exec = exec,
+	.hold = hold,
+	.let_go = let_go,
+	.price = "4999",
+	.lock_is_down = true,
+	.late_is_never = true,
+};
 
 int main(void)
 {

@@ -217,7 +217,8 @@ static void test_pricing_compares_every_feature(void **state)
 static void test_pricing_without_packages_says_so(void **state)
 {
 	(void)state;
-	char *html = render(&(struct store_catalogue){NULL}, &config, "en", PAGE_MONTHLY);
+	char *html = render(
+		&(struct store_catalogue){.packages = NULL}, &config, "en", PAGE_MONTHLY);
 	assert_has(html, "There is no package on offer");
 	assert_lacks(html, "<table");
 	assert_lacks(html, "type=\"radio\"");
@@ -242,7 +243,7 @@ static void test_pricing_alternates_need_the_public_url(void **state)
 {
 	(void)state;
 	const struct page_config public = {.public_url = "https://shop.example/"};
-	const struct store_catalogue none = {NULL};
+	const struct store_catalogue none = {.packages = NULL};
 	char *html = render(&none, &public, "en", PAGE_MONTHLY);
 	assert_has(html, "hreflang=\"es\" href=\"https://shop.example/pricing?lang=es\"");
 	assert_has(html, "hreflang=\"x-default\" href=\"https://shop.example/pricing\"");

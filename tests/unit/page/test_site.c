@@ -70,7 +70,7 @@ static void test_site_statics_are_replaced(void **state)
 	temp_dir_make(&dir);
 	write_into(&dir, "style.css", "body{color:red}");
 	write_into(&dir, "more.txt", "x");
-	const struct page_config plain = {NULL}, config = {.static_dir = dir.path};
+	const struct page_config plain = {.static_dir = NULL}, config = {.static_dir = dir.path};
 	assert_int_equal(page_site_create(&plain, &built, &err), TD_OK);
 	assert_int_equal(page_site_create(&config, &own, &err), TD_OK);
 	assert_int_equal(own->static_count, built->static_count + 1);

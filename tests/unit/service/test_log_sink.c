@@ -58,9 +58,9 @@ static void test_text_fields(void **state)
 	struct td_log_line line = line_of(TD_LOG_INFO, "m");
 	line.fields = fields;
 	line.field_count = TD_ARRAY_LEN(fields);
-	assert_string_equal(
-		format(&config, &line, &out), "m check=sqlite.open a=\"two words\" b=\"\" "
-					      "d=\"q\\\"\\\\\" e=\"x=y\" f=\xC3\xB1\n");
+	assert_string_equal(format(&config, &line, &out),
+		"m check=sqlite.open a=\"two words\" b=\"\" "
+		"d=\"q\\\"\\\\\" e=\"x=y\" f=\xC3\xB1\n");
 	td_buf_done(&out);
 }
 

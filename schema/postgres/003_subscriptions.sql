@@ -1,0 +1,49 @@
+-- Subscriptions and their history. A user has at most one that is live.
+CREATE TABLE user_subscriptions (
+	id text PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 64),
+	user_id text NOT NULL REFERENCES users (id),
+	package_id text NOT NULL REFERENCES subscription_packages (id),
+	status text NOT NULL CHECK (status IN ('trialing', 'active', 'past_due', 'canceled', 'expired')),
+	billing_cycle text NOT NULL CHECK (billing_cycle IN ('monthly', 'yearly')),
+	price numeric(12,2) NOT NULL CHECK (price >= 0),
+	currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+	started_at timestamptz NOT NULL,
+	anchor_day integer NOT NULL CHECK (anchor_day BETWEEN 1 AND 31),
+	current_period_start timestamptz NOT NULL,
+	current_period_end timestamptz NOT NULL CHECK (current_period_end > current_period_start),
+	pending_action text CHECK (pending_action IN ('change', 'cancel')),
+	pending_package_id text REFERENCES subscription_packages (id),
+	pending_billing_cycle text CHECK (pending_billing_cycle IN ('monthly', 'yearly')),
+	pending_at timestamptz,
+	cancel_at_period_end boolean NOT NULL DEFAULT false,
+	canceled_at timestamptz,
+	ended_at timestamptz,
+	version bigint NOT NULL DEFAULT 1 CHECK (version >= 1),
+	created_at timestamptz NOT NULL DEFAULT now(),
+	updated_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX user_subscriptions_live ON user_subscriptions (user_id)
+	WHERE status IN ('trialing', 'active', 'past_due');
+CREATE INDEX user_subscriptions_by_user ON user_subscriptions (user_id, created_at);
+CREATE INDEX user_subscriptions_by_package ON user_subscriptions (package_id);
+CREATE INDEX user_subscriptions_due ON user_subscriptions (current_period_end)
+	WHERE status IN ('trialing', 'active', 'past_due');
+
+CREATE TABLE subscription_history (
+	id text PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 64),
+	subscription_id text NOT NULL REFERENCES user_subscriptions (id),
+	user_id text NOT NULL REFERENCES users (id),
+	action text NOT NULL CHECK (action IN ('created', 'upgraded', 'downgraded', 'cycle_changed', 'change_scheduled',
+		'cancel_scheduled', 'resumed', 'canceled', 'renewed', 'expired')),
+	from_package text,
+	to_package text,
+	from_cycle text CHECK (from_cycle IN ('monthly', 'yearly')),
+	to_cycle text CHECK (to_cycle IN ('monthly', 'yearly')),
+	price numeric(12,2) CHECK (price >= 0),
+	currency text CHECK (currency ~ '^[A-Z]{3}$'),
+	reason text CHECK (length(reason) <= 1000),
+	actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX subscription_history_by_user ON subscription_history (user_id, created_at, id);
+CREATE INDEX subscription_history_by_subscription ON subscription_history (subscription_id);

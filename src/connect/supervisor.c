@@ -1,0 +1,301 @@
+/* Invariants:
+ *  1. only the supervisor's thread calls the port and the observer, never with the lock held;
+ *  2. `health` changes only in enter() and note_failure(), under the lock, and every change wakes
+ * those who wait;
+ *  3. a success counts only after attempt() returned TD_OK, which includes an answered query: so
+ * the back-off starts anew only then. */
+#include "connect/supervisor.h"
+
+#include "base/alloc.h"
+#include "base/slice.h"
+#include "work/lock.h"
+#include "work/thread.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+#define REMIND_MS 30000
+
+struct connect_supervisor {
+	struct connect_supervisor_config config; /* set before start, then read-only */
+	struct td_lock lock;
+	struct td_cond changed;
+	struct connect_health
+		health; /* guarded by lock; next_attempt_in_ms is unused: see next_attempt_ms */
+	uint64_t next_attempt_ms; /* mono; 0: none planned; guarded by lock */
+	atomic_bool stop;         /* set under the lock, so that no wait misses it; read anywhere */
+	struct td_thread thread;
+	bool joined; /* the stopping thread only */
+};
+
+/* How much a failure tells, from little to much: the order of the layers. */
+static unsigned depth(enum connect_class class)
+{
+	static const char *const layers[] = {"dns", "tcp", "protocol", "tls", "auth", "database",
+		"writable", "capacity", "version", "config"};
+	for (unsigned i = 0; i < TD_ARRAY_LEN(layers); i++) {
+		if (strcmp(layers[i], connect_class_layer(class)) == 0)
+			return i;
+	}
+	return 0;
+}
+
+const struct connect_failure *connect_failures_worst(const struct connect_failures *failures)
+{
+	const struct connect_failure *worst = &failures->list[0];
+	for (size_t i = 1; i < failures->count; i++) {
+		if (depth(failures->list[i].class) > depth(worst->class))
+			worst = &failures->list[i];
+	}
+	return worst;
+}
+
+void connect_failures_text(const struct connect_failures *failures, char *out, size_t out_size)
+{
+	size_t used = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < failures->count && used < out_size; i++) {
+		int n = snprintf(out + used, out_size - used, "%s%s", i > 0 ? "; " : "",
+			failures->list[i].reason);
+		used += n > 0 ? (size_t)n : 0;
+	}
+}
+
+static void enter(struct connect_supervisor *s, enum connect_state state)
+{
+	td_lock_take(&s->lock);
+	if (s->health.state != state) {
+		s->health.state = state;
+		s->health.since_ms = td_clock_wall_ms(s->config.clock);
+	}
+	s->next_attempt_ms = 0;
+	if (state == CONNECT_IS_UP)
+		s->health.successes++;
+	td_cond_wake_all(&s->changed);
+	td_lock_give(&s->lock);
+}
+
+static void note_failure(struct connect_supervisor *s, const struct connect_failures *failures)
+{
+	td_lock_take(&s->lock);
+	s->health.last = *connect_failures_worst(failures);
+	td_lock_give(&s->lock);
+}
+
+int connect_limit_slice_ms(const struct connect_limit *limit)
+{
+	uint64_t now_ms = td_clock_mono_ns() / 1000000u;
+	if (now_ms >= limit->deadline_ms || (limit->stop != NULL && atomic_load(limit->stop)))
+		return 0;
+	uint64_t left_ms = limit->deadline_ms - now_ms;
+	return left_ms < 100 ? (int)left_ms : 100;
+}
+
+static bool is_stopping(struct connect_supervisor *s)
+{
+	return atomic_load(&s->stop);
+}
+
+static struct connect_limit limit_of(struct connect_supervisor *s, int64_t ms)
+{
+	return (struct connect_limit){td_clock_mono_ns() / 1000000u + (uint64_t)ms, &s->stop};
+}
+
+/* False when it was interrupted by a stop. */
+static bool pause_for(struct connect_supervisor *s, int64_t wait_ms)
+{
+	td_lock_take(&s->lock);
+	s->next_attempt_ms = td_clock_mono_ns() / 1000000u + (uint64_t)wait_ms;
+	bool in_time = true;
+	while (!s->stop && in_time)
+		in_time = td_cond_wait_until(
+			&s->changed, &s->lock, s->next_attempt_ms * UINT64_C(1000000));
+	s->next_attempt_ms = 0;
+	bool go_on = !s->stop;
+	td_lock_give(&s->lock);
+	return go_on;
+}
+
+static enum td_status attempt(struct connect_supervisor *s, struct connect_failures *failures)
+{
+	failures->count = 0;
+	td_lock_take(&s->lock);
+	s->health.attempts++;
+	td_lock_give(&s->lock);
+	struct connect_limit limit = limit_of(s, s->config.timeout_ms);
+	enum td_status status = s->config.port.attempt(s->config.port.ctx, &limit, failures);
+	if (status != TD_OK)
+		note_failure(s, failures);
+	return status;
+}
+
+/* The first phase. False: given up or stopped. */
+static bool start_up(struct connect_supervisor *s, struct connect_failures *failures)
+{
+	const struct connect_observer *o = &s->config.observer;
+	struct connect_schedule schedule = s->config.schedule;
+	uint64_t began_ms = td_clock_mono_ns() / 1000000u;
+	int64_t wait_ms;
+	o->connecting(o->ctx);
+	while (attempt(s, failures) != TD_OK) {
+		if (is_stopping(s))
+			return false;
+		if (!connect_schedule_next(&schedule, &wait_ms)) {
+			int64_t passed_ms = (int64_t)(td_clock_mono_ns() / 1000000u - began_ms);
+			o->gave_up(o->ctx, schedule.max_retries, passed_ms, failures);
+			enter(s, CONNECT_IS_FAILED);
+			return false;
+		}
+		o->start_failed(o->ctx, schedule.failed, schedule.max_retries, failures, wait_ms);
+		if (!pause_for(s, wait_ms))
+			return false;
+	}
+	enter(s, CONNECT_IS_UP);
+	o->up(o->ctx, /* again= */ false, 0);
+	return true;
+}
+
+/* What reconnecting has told so far, so that the same reason is told once. */
+struct outage {
+	uint64_t began_ms, told_ms;
+	char told[sizeof(((struct connect_failure *)0)->reason)];
+};
+
+static void tell_still_down(struct connect_supervisor *s, struct outage *outage,
+	const struct connect_failures *failures)
+{
+	const struct connect_observer *o = &s->config.observer;
+	const struct connect_failure *worst = connect_failures_worst(failures);
+	uint64_t now_ms = td_clock_mono_ns() / 1000000u;
+	if (strcmp(outage->told, worst->reason) == 0 && now_ms - outage->told_ms < REMIND_MS)
+		return;
+	outage->told_ms = now_ms;
+	(void)snprintf(outage->told, sizeof(outage->told), "%s", worst->reason);
+	o->still_down(o->ctx, (int64_t)(now_ms - outage->began_ms), failures);
+}
+
+/* The second phase, after a loss. False: stopped. */
+static bool reconnect(struct connect_supervisor *s, struct connect_failures *failures)
+{
+	struct connect_backoff backoff = {0};
+	struct outage outage = {.began_ms = td_clock_mono_ns() / 1000000u};
+	const struct connect_observer *o = &s->config.observer;
+	while (attempt(s, failures) != TD_OK) {
+		if (is_stopping(s))
+			return false;
+		tell_still_down(s, &outage, failures);
+		enum connect_pace pace = connect_class_pace(
+			connect_failures_worst(failures)->class);
+		if (!pause_for(s, connect_backoff_next(&backoff, pace, randombytes_random())))
+			return false;
+	}
+	enter(s, CONNECT_IS_UP);
+	o->up(o->ctx, /* again= */ true,
+		(int64_t)(td_clock_mono_ns() / 1000000u - outage.began_ms));
+	return true;
+}
+
+static void supervise(void *ctx)
+{
+	struct connect_supervisor *s = ctx;
+	struct connect_failures failures;
+	bool up = start_up(s, &failures);
+	while (up) {
+		failures.count = 0;
+		if (is_stopping(s))
+			break;
+		struct connect_limit limit = limit_of(s, s->config.timeout_ms);
+		if (s->config.port.watch(s->config.port.ctx, &limit, &failures))
+			continue;
+		if (is_stopping(s))
+			break;
+		s->config.port.close(s->config.port.ctx);
+		note_failure(s, &failures);
+		enter(s, CONNECT_IS_DOWN);
+		s->config.observer.lost(s->config.observer.ctx, &failures);
+		up = reconnect(s, &failures);
+	}
+	s->config.port.close(s->config.port.ctx);
+	if (is_stopping(s))
+		enter(s, CONNECT_IS_STOPPED);
+}
+
+enum td_status connect_supervisor_create(const struct connect_supervisor_config *config,
+	struct connect_supervisor **ret_supervisor, struct td_err *err)
+{
+	struct connect_supervisor *s = td_alloc_zero(sizeof(*s));
+	if (s == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory for supervising %s", config->name);
+	s->config = *config;
+	s->health.state = CONNECT_IS_STARTING;
+	s->health.since_ms = td_clock_wall_ms(config->clock);
+	td_lock_init(&s->lock);
+	td_cond_init(&s->changed);
+	enum td_status status = td_thread_start(&s->thread, config->name, supervise, s, err);
+	if (status != TD_OK) {
+		td_cond_done(&s->changed);
+		td_lock_done(&s->lock);
+		td_free(s);
+		return status;
+	}
+	*ret_supervisor = s;
+	return TD_OK;
+}
+
+enum td_status connect_supervisor_wait(struct connect_supervisor *s)
+{
+	td_lock_take(&s->lock);
+	while (!s->stop &&
+		(s->health.state == CONNECT_IS_STARTING || s->health.state == CONNECT_IS_DOWN))
+		td_cond_wait(&s->changed, &s->lock);
+	enum td_status status = TD_OK;
+	if (s->stop || s->health.state == CONNECT_IS_STOPPED)
+		status = TD_STOPPING;
+	else if (s->health.state == CONNECT_IS_FAILED)
+		status = TD_UNAVAILABLE;
+	td_lock_give(&s->lock);
+	return status;
+}
+
+bool connect_supervisor_is_up(struct connect_supervisor *s)
+{
+	td_lock_take(&s->lock);
+	bool up = s->health.state == CONNECT_IS_UP;
+	td_lock_give(&s->lock);
+	return up;
+}
+
+void connect_supervisor_get_health(struct connect_supervisor *s, struct connect_health *ret_health)
+{
+	uint64_t now_ms = td_clock_mono_ns() / 1000000u;
+	td_lock_take(&s->lock);
+	*ret_health = s->health;
+	ret_health->next_attempt_in_ms = -1;
+	if (s->next_attempt_ms != 0)
+		ret_health->next_attempt_in_ms = s->next_attempt_ms > now_ms
+							 ? (int64_t)(s->next_attempt_ms - now_ms)
+							 : 0;
+	td_lock_give(&s->lock);
+}
+
+void connect_supervisor_stop(struct connect_supervisor *s)
+{
+	if (s->joined)
+		return;
+	td_lock_take(&s->lock);
+	atomic_store(&s->stop, true);
+	td_cond_wake_all(&s->changed);
+	td_lock_give(&s->lock);
+	td_thread_join(&s->thread);
+	s->joined = true;
+}
+
+void connect_supervisor_destroy(struct connect_supervisor *s)
+{
+	if (s == NULL)
+		return;
+	connect_supervisor_stop(s);
+	td_cond_done(&s->changed);
+	td_lock_done(&s->lock);
+	td_free(s);
+}

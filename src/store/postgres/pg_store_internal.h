@@ -1,0 +1,179 @@
+/* What the files of this folder share; nobody else includes it. */
+#ifndef TD_STORE_POSTGRES_PG_STORE_INTERNAL_H
+#define TD_STORE_POSTGRES_PG_STORE_INTERNAL_H
+
+#include "store/postgres/pg_array.h"
+#include "store/postgres/pg_connection.h"
+#include "store/postgres/store_postgres.h"
+#include "store/store.h"
+#include "work/lock.h"
+
+#include <stdatomic.h>
+
+#define PG_READERS     2
+#define PG_BATCH_LIMIT 256
+#define PG_QUEUE_LIMIT 8192
+#define PG_PARAMS_MOST 16
+
+/* Every statement has a number, by which a connection knows whether it has prepared it. */
+enum pg_statement {
+	PG_STMT_CALLERS,
+	PG_STMT_KEY_USED,
+	PG_STMT_USERS_BY_ID,
+	PG_STMT_USERS_BY_EMAIL,
+	PG_STMT_USERS_PUT,
+	PG_STMT_USERS_CREATE,
+	PG_STMT_ANSWERS_EXPIRE,
+	PG_STMT_ANSWERS_CLAIM,
+	PG_STMT_ANSWERS_FIX,
+	PG_STMT_ANSWERS_READ,
+	PG_STMT_COUNT,
+};
+
+/* One lane with its own connection. The lane's thread only, but for `lane`. */
+struct pg_lane {
+	struct pg_store *store;
+	struct lane *lane;
+	bool writes;        /* it is the writer: prepares the statements that write too */
+	PGconn *conn;       /* NULL: not connected */
+	uint64_t retire_ms; /* connections are replaced at this age, so that changed addresses are
+			       noticed */
+};
+
+struct pg_store {
+	struct store base;
+	struct store_postgres_config config;
+	struct pg_config pg;
+	struct connect_supervisor *supervisor;
+	PGconn *control; /* the supervisor's thread only: LISTEN, heartbeat */
+	uint64_t heartbeat_ms;
+	atomic_bool away;     /* the supervisor has lost the server: waits of lanes end at once */
+	atomic_bool pooled;   /* a pooler stands between */
+	atomic_bool stopping; /* store_stop() was called */
+	_Atomic uint64_t drain_deadline_ms; /* set before `stopping` */
+	struct pg_lane writer, readers[PG_READERS];
+	atomic_uint next_reader;
+	struct td_lock lock;
+	store_changed_fn *changed; /* guarded by lock */
+	void *changed_ctx;         /* guarded by lock */
+};
+
+/* ---- pg_lane.c: a lane's connection
+ * ------------------------------------------------------------------- */
+
+/* What the batch may take: until the last of its jobs' deadlines, or until the server is away. */
+struct connect_limit pg_batch_limit(struct pg_lane *l, struct lane_job **jobs, size_t count);
+
+/* Connected, or why not. */
+enum td_status pg_lane_ensure(
+	struct pg_lane *l, const struct connect_limit *limit, struct td_err *err) TD_MUST_CHECK;
+void pg_lane_drop(struct pg_lane *l);
+
+/* One parameter: text or a finished array. */
+struct pg_param {
+	const char *bytes;
+	int length;
+};
+
+/* Queues a statement (prepared; unnamed through a pooler). False: lost. */
+bool pg_send(
+	struct pg_lane *l, enum pg_statement statement, const struct pg_param *params, int count);
+
+/* Queues a sync and sends all; then pg_receive() gives each queued statement's result in turn. */
+bool pg_sync(struct pg_lane *l, const struct connect_limit *limit);
+/* Sends all and asks for results without a sync: the transaction goes on. */
+bool pg_push(struct pg_lane *l, const struct connect_limit *limit);
+
+/* The result of the next statement that was queued with pg_send(). TD_OK: *ret is the caller's to
+ * PQclear(). TD_CONFLICT: a serialization failure or a deadlock; TD_EXISTS: a unique constraint;
+ * TD_UNAVAILABLE: lost; others with `err`. */
+enum td_status pg_receive(struct pg_lane *l, const struct connect_limit *limit, PGresult **ret,
+	struct td_err *err) TD_MUST_CHECK;
+
+/* Reads up to and with the sync. TD_OK: the transaction is committed. Else it was rolled back and
+ * `err` says why, or TD_UNAVAILABLE: lost, and whether it was committed is unknown. */
+enum td_status pg_receive_sync(
+	struct pg_lane *l, const struct connect_limit *limit, struct td_err *err) TD_MUST_CHECK;
+
+/* ---- batches
+ * ------------------------------------------------------------------------------------------- */
+
+/* lane_run_fn's shape; ctx is a struct pg_lane. */
+void pg_run_reads(void *ctx, struct lane_job **jobs, size_t count);
+void pg_run_writes(void *ctx, struct lane_job **jobs, size_t count);
+
+/* One operation in a batch, and how it stands. */
+struct pg_task {
+	struct store_op *op;
+	struct td_slice key; /* what its row is found by */
+	enum td_status outcome;
+	bool settled;  /* outcome is final */
+	bool claimed;  /* its idempotency entry is ours */
+	bool repeated; /* an earlier try may have been committed */
+	bool note_use; /* its key was not used for a minute */
+};
+
+/* pg_callers.c: who asks. One look-up for all keys of the batch in a transaction of its own: sets
+ * op->caller, or settles a task with TD_DENIED. Nothing is sent where nobody needs it. TD_OK, or
+ * why not. */
+enum td_status pg_identify(struct pg_lane *l, const struct connect_limit *limit,
+	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
+
+/* The same in two halves, so that reads share one sync. */
+enum td_status pg_identify_send(
+	struct pg_lane *l, struct pg_task *tasks, size_t count, bool *ret_sent) TD_MUST_CHECK;
+enum td_status pg_identify_receive(struct pg_lane *l, const struct connect_limit *limit,
+	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
+
+/* Notes that keys were used, at most once a minute for each; failing is of no consequence. */
+void pg_note_use(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *tasks, size_t count);
+
+/* pg_answers.c: Idempotency-Key. All within the transaction of the batch. */
+enum td_status pg_answers_claim(struct pg_lane *l, const struct connect_limit *limit,
+	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
+/* After the operations ran: those with TD_EXISTS keep their other answer. */
+enum td_status pg_answers_fix(struct pg_lane *l, const struct connect_limit *limit,
+	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
+/* In a transaction of its own: what is kept for those whose key was there before; settles them. */
+enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *limit,
+	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
+
+/* pg_catalogue.c: operations on the catalogue and on keys, one at a time. */
+enum td_status pg_run_single(
+	struct pg_lane *l, struct store_op *op, const struct connect_limit *limit) TD_MUST_CHECK;
+
+/* Settles the tasks of a batch that failed as a whole. */
+void pg_settle_all(
+	struct pg_task *tasks, size_t count, enum td_status status, const struct td_err *err);
+
+/* Tells the lane each task's outcome. */
+void pg_finish_all(struct pg_task *tasks, size_t count);
+
+/* Columns that are built up row by row and sent as arrays. */
+struct pg_columns {
+	struct pg_array columns[PG_PARAMS_MOST];
+	int count;
+};
+void pg_columns_begin(struct pg_columns *c, const enum pg_type *types, int count);
+void pg_columns_done(struct pg_columns *c);
+/* TD_OK, TD_NOMEM, TD_UNAVAILABLE. The columns may be done with afterwards. */
+enum td_status pg_columns_send(
+	struct pg_lane *l, enum pg_statement statement, struct pg_columns *c) TD_MUST_CHECK;
+
+/* ---- rows
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Columns of results in binary form. */
+struct td_slice pg_text(
+	const PGresult *r, int row, int column, struct td_arena *arena); /* null: a NULL pointer */
+int64_t pg_int(const PGresult *r, int row, int column);
+bool pg_bool(const PGresult *r, int row, int column);
+int64_t pg_time(const PGresult *r, int row, int column); /* null: 0 */
+
+/* id, email, first_name, last_name, company, created_at, updated_at from `column` on. False: no
+ * memory. */
+bool pg_user(const PGresult *r, int row, int column, struct td_arena *arena,
+	struct store_user *ret_user);
+
+#endif

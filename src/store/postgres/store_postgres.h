@@ -1,0 +1,71 @@
+/* PostgreSQL behind the store's port: one lane that writes, some that read, each with a connection
+ * in pipeline mode, and a supervisor whose own connection tells whether the server is there and
+ * what changed.
+ *
+ * A batch of reads is one statement for each kind; so is a batch of writes, in one transaction.
+ * While the server is away operations are answered TD_UNAVAILABLE at once; a write whose connection
+ * dies is repeated under its own identifier within its deadline. */
+#ifndef TD_STORE_POSTGRES_STORE_POSTGRES_H
+#define TD_STORE_POSTGRES_STORE_POSTGRES_H
+
+#include "connect/supervisor.h"
+#include "connect/url.h"
+#include "migrate/migrate.h"
+#include "store/store.h"
+
+/* Reads the password anew at every connection. The text stays valid until the next call in the same
+ * thread; NULL: none. */
+typedef const char *store_postgres_password_fn(void *ctx);
+
+struct store_postgres_config {
+	struct connect_url
+		url; /* its strings are borrowed until destroy; its password is not used */
+	store_postgres_password_fn *password; /* NULL: none */
+	void *password_ctx;
+	const char *application;      /* shown in pg_stat_activity */
+	const struct td_clock *clock; /* borrowed until destroy */
+	int64_t connect_timeout_ms;   /* CONNECT_TIMEOUT */
+	int64_t store_timeout_ms;     /* STORE_TIMEOUT */
+	size_t queue_limit;           /* of each lane; 0: 8192 */
+	struct connect_schedule schedule;
+	struct connect_observer observer;
+};
+
+/* Begins to connect and returns at once; the store answers TD_UNAVAILABLE until it has. `config` is
+ * copied. */
+enum td_status store_postgres_create(const struct store_postgres_config *config,
+	struct store **ret_store, struct td_err *err) TD_MUST_CHECK;
+
+/* Waits for the first connection: TD_OK; TD_UNAVAILABLE when the schedule is used up; TD_STOPPING.
+ */
+enum td_status store_postgres_wait(struct store *store) TD_MUST_CHECK;
+
+/* What is known of the server since the last connection. */
+struct store_postgres_server {
+	int version; /* 150018 */
+	bool fsync_off, synchronous_commit_off;
+	bool pooled; /* a pooler stands between: changes are only noticed by reading again */
+};
+
+/* On a connection of its own, until CONNECT_TIMEOUT. */
+enum td_status store_postgres_inspect(struct store *store, struct store_postgres_server *ret_server,
+	struct td_err *err) TD_MUST_CHECK;
+
+struct store_postgres_migration {
+	const char *schema_dir; /* NULL: compiled in */
+	struct migrate_observer observer;
+	bool (*go_on)(void *ctx); /* asked about every second while another process migrates; false
+				     gives up */
+	void *go_on_ctx;
+};
+
+/* Brings the schema up to date on a connection of its own. A newer schema is accepted and left
+ * alone. */
+enum td_status store_postgres_migrate(struct store *store, const struct store_postgres_migration *m,
+	struct td_err *err) TD_MUST_CHECK;
+
+/* What store_postgres_migrate() would do; changes nothing. */
+enum td_status store_postgres_plan(struct store *store, const char *schema_dir,
+	struct td_arena *arena, struct migrate_plan *ret_plan, struct td_err *err) TD_MUST_CHECK;
+
+#endif
