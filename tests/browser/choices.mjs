@@ -1,5 +1,6 @@
 // The choice of period and of language: with the mouse, with the keyboard, without JavaScript.
 import assert from 'node:assert/strict';
+import { waitFor } from './harness.mjs';
 
 async function visibleAmounts(page) {
 	const all = await page.locator('.card .amount').all();
@@ -72,8 +73,11 @@ export default [
 		await page.goto(`${t.url}/pricing?lang=en`);
 		const region = page.getByRole('region', { name: 'Compare every feature' });
 		await region.focus();
-		await page.keyboard.press('ArrowRight');
-		await page.waitForFunction(() => document.querySelector('.scroll').scrollLeft > 0);
+		assert.equal(await region.evaluate((e) => e.scrollLeft), 0);
+		await waitFor(async () => {
+			await page.keyboard.press('ArrowRight');
+			return region.evaluate((e) => e.scrollLeft > 0);
+		}, 'the comparison scrolled');
 	} },
 	{ name: 'choices: every focusable thing shows where the focus is', async run(t) {
 		for (const colorScheme of ['light', 'dark']) {
