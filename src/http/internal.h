@@ -196,6 +196,9 @@ bool http_accept_hand_over(struct http_server *server, int fd, const struct http
 
 /* ---- server.c -------------------------------------------------------------------------------- */
 
+/* Raises RLIMIT_NOFILE, fits the limits to it, and makes the tables that they size. */
+enum td_status http_tables_start(struct http_server *server, struct td_err *err) TD_MUST_CHECK;
+
 /* Starts libmicrohttpd. `threads` 0: none, the caller drives it with MHD_run() (fuzzing). */
 enum td_status http_daemon_start(
 	struct http_server *server, unsigned threads, struct td_err *err) TD_MUST_CHECK;

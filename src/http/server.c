@@ -199,7 +199,7 @@ enum td_status http_daemon_start(struct http_server *s, unsigned threads, struct
 	return TD_OK;
 }
 
-static enum td_status start_tables(struct http_server *s, struct td_err *err)
+enum td_status http_tables_start(struct http_server *s, struct td_err *err)
 {
 	size_t files = raise_files();
 	fit_connections(s, files);
@@ -225,7 +225,7 @@ static enum td_status start_tables(struct http_server *s, struct td_err *err)
 
 enum td_status http_server_start(struct http_server *s, struct td_err *err)
 {
-	enum td_status status = start_tables(s, err);
+	enum td_status status = http_tables_start(s, err);
 	if (status == TD_OK)
 		status = http_listen(s, err);
 	if (status != TD_OK)
