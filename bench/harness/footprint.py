@@ -7,7 +7,7 @@ import sys
 import time
 
 from .context import judge, running
-from .load import run_wrk
+from .load import PutLoad, run_wrk
 from .pairs import rounded, spread
 from .servers import PACKAGES, BenchError, free_port
 
@@ -62,13 +62,15 @@ def measure_memory(context):
     wait = 1 if context.quick else 10
     with running(ours):
         ours.start()
+        users = PutLoad(ours, ours.make_key(), 1)
         asked = 0
         while asked < 10000:
             asked += run_wrk(ours, PACKAGES, 1, 64, "report.lua").done
             asked += run_wrk(ours, "/pricing", 1, 64, "report.lua").done
+            asked += users.sample().done
         time.sleep(wait)  # the figure is defined by this wait
         value = ours.resident_mib()
-    name = f"Resident memory {wait} s after 10,000 requests"
+    name = f"Resident memory {wait} s after 10,000 requests and more (packages, page, users written)"
     return [figure_of(name, "MiB", [value], 15, requests=asked)]
 
 
