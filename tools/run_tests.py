@@ -120,22 +120,26 @@ def run_meson_suite(kind, suite, pattern, chosen=lambda name: True):
 
 # ---- suites ------------------------------------------------------------------------------------
 
-def suite_checks(pattern):
-    text, code = run_limited([sys.executable, "tools/check.py"], 1800, os.environ)
+def run_script(name, script, limit):
+    """A script of ours that ends with the plain line."""
+    text, code = run_limited([sys.executable, script], limit, os.environ)
     print(text, end="", flush=True)
     found = PLAIN.findall(text)
     if not found or (code != 0 and int(found[-1][1]) == 0):
-        return failed("checks: the runner broke off")
+        return failed(f"{name}: the runner broke off")
     return Counts(*(int(n or 0) for n in found[-1]))
+
+
+def suite_checks(pattern):
+    return run_script("checks", "tools/check.py", 1800)
 
 
 def suite_canary(pattern):
-    text, code = run_limited([sys.executable, "tests/canary/run.py"], 900, os.environ)
-    print(text, end="", flush=True)
-    found = PLAIN.findall(text)
-    if not found or (code != 0 and int(found[-1][1]) == 0):
-        return failed("canary: the runner broke off")
-    return Counts(*(int(n or 0) for n in found[-1]))
+    return run_script("canary", "tests/canary/run.py", 900)
+
+
+def suite_planted(pattern):
+    return run_script("planted", "tools/fuzz_canary.py", 2400)
 
 
 def suite_unit(pattern):
@@ -249,6 +253,7 @@ SUITES = [
     ("tsan", suite_tsan, "tests/unit/meson.build"),
     ("replay", suite_replay, "tests/fuzz/meson.build"),
     ("coverage", suite_coverage, "tests/fuzz/parsers.txt"),
+    ("planted", suite_planted, "tests/fuzz/canaries.json"),
     ("integration", suite_integration, "tests/integration/conftest.py"),
     ("browser", suite_browser, "tests/browser/run.mjs"),
     ("faults", suite_faults, "tests/faults/conftest.py"),

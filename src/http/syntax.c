@@ -162,7 +162,8 @@ bool http_same_host(struct td_slice a, struct td_slice b, unsigned default_port)
 	struct td_slice host_a, port_a, host_b, port_b;
 	if (!split_host(a, &host_a, &port_a) || !split_host(b, &host_b, &port_b))
 		return false;
-	return host_a.len == host_b.len && strncasecmp(host_a.ptr, host_b.ptr, host_a.len) == 0 &&
+	return host_a.len == host_b.len &&
+	       (host_a.len == 0 || strncasecmp(host_a.ptr, host_b.ptr, host_a.len) == 0) &&
 	       port_number(port_a, default_port) == port_number(port_b, default_port);
 }
 

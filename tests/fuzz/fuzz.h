@@ -34,8 +34,8 @@ static inline size_t fuzz_choose(const uint8_t **data, size_t *size, size_t coun
 /* True where `inner` lies within `outer`, its end included. */
 static inline bool fuzz_is_within(struct td_slice inner, struct td_slice outer)
 {
-	return (uintptr_t)inner.ptr >= (uintptr_t)outer.ptr &&
-	       (uintptr_t)inner.ptr + inner.len <= (uintptr_t)outer.ptr + outer.len;
+	return inner.len <= outer.len && (uintptr_t)inner.ptr >= (uintptr_t)outer.ptr &&
+	       (uintptr_t)inner.ptr - (uintptr_t)outer.ptr <= outer.len - inner.len;
 }
 
 #endif
