@@ -232,13 +232,18 @@ static void expire_one(struct lane *lane, void *ctx)
 	lane_expire(lane, *(uint64_t *)ctx);
 }
 
-/* After the drain's deadline no lane waits for the server any longer. */
+/* After store_hurry()'s deadline no lane waits for the server any longer. */
 static void on_expire(struct store *store, uint64_t now)
 {
 	struct pg_store *s = pg(store);
-	if (atomic_load(&s->stopping) && now >= atomic_load(&s->drain_deadline_ms))
+	if (now >= atomic_load(&s->stop_ms))
 		atomic_store(&s->away, true);
 	each_lane(s, expire_one, &now);
+}
+
+static void on_hurry(struct store *store, uint64_t deadline_ms)
+{
+	atomic_store(&pg(store)->stop_ms, deadline_ms);
 }
 
 static void stop_one(struct lane *lane, void *ctx)
@@ -249,7 +254,7 @@ static void stop_one(struct lane *lane, void *ctx)
 static void on_stop(struct store *store, uint64_t drain_deadline_ms)
 {
 	struct pg_store *s = pg(store);
-	atomic_store(&s->drain_deadline_ms, drain_deadline_ms);
+	atomic_store(&s->stop_ms, drain_deadline_ms);
 	atomic_store(&s->stopping, true);
 	if (now_ms() >= drain_deadline_ms)
 		atomic_store(&s->away, true);
@@ -279,6 +284,7 @@ static const struct store_class pg_class = {
 	.set_changed = on_set_changed,
 	.each_lane = on_each_lane,
 	.expire = on_expire,
+	.hurry = on_hurry,
 	.stop = on_stop,
 	.destroy = on_destroy,
 };
@@ -317,6 +323,7 @@ enum td_status store_postgres_create(
 	if (s == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for the store");
 	td_lock_init(&s->lock);
+	atomic_store(&s->stop_ms, UINT64_MAX);
 	s->base = (struct store){.class = &pg_class, .clock = config->clock};
 	s->config = *config;
 	s->pg = (struct pg_config){

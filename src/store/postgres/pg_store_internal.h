@@ -50,7 +50,7 @@ struct pg_store {
 	atomic_bool away;     /* the supervisor has lost the server: waits of lanes end at once */
 	atomic_bool pooled;   /* a pooler stands between */
 	atomic_bool stopping; /* store_stop() was called */
-	_Atomic uint64_t drain_deadline_ms; /* set before `stopping` */
+	_Atomic uint64_t stop_ms; /* mono: from then on no lane waits for the server */
 	struct pg_lane writer, readers[PG_READERS];
 	atomic_uint next_reader;
 	struct td_lock lock;
