@@ -2,6 +2,7 @@
 
 #include "base/compiler.h"
 #include "catalogue/catalogue.h"
+#include "fault_alloc.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -143,6 +144,29 @@ static void test_diff_cuts_long_values(void **state)
 	td_arena_done(&arena);
 }
 
+static bool compare_one(void *ctx)
+{
+	struct td_arena arena = TD_ARENA_INIT;
+	struct store_catalogue have = {0};
+	struct catalogue_diff found;
+	bool worked = catalogue_diff(&have, ctx, true, 1000, &arena, &found, NULL) == TD_OK;
+	td_arena_done(&arena);
+	return worked;
+}
+
+/* Without memory for any one thing there is no difference, not a part of it. */
+static void test_diff_without_memory_is_none(void **state)
+{
+	(void)state;
+	struct store_package packages[] = {package("a", "A", 1)};
+	struct store_metadata metadata[] = {{S("a"), S("k"), S("v"), 0}};
+	struct store_catalogue want = {.packages = packages,
+		.package_count = 1,
+		.metadata = metadata,
+		.metadata_count = 1};
+	assert_true(fault_alloc_each(compare_one, &want) > 1);
+}
+
 int main(void)
 {
 	if (sodium_init() < 0)
@@ -153,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_diff_without_retire_leaves_what_the_file_lacks),
 		cmocka_unit_test(test_diff_retires_a_package_once),
 		cmocka_unit_test(test_diff_cuts_long_values),
+		cmocka_unit_test(test_diff_without_memory_is_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "assets/assets.h"
 #include "base/money.h"
 #include "catalogue/file.h"
+#include "fault_alloc.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -316,6 +317,29 @@ static void test_file_parse_hostile_bytes_are_refused(void **state)
 	td_arena_done(&p.arena);
 }
 
+static bool parse_and_write(void *ctx)
+{
+	struct parsed p;
+	struct td_buf out = TD_BUF_INIT;
+	parse(&p, ctx);
+	bool worked = p.status == TD_OK;
+	if (worked)
+		catalogue_file_write(&out, &p.rows);
+	worked = worked && !out.failed;
+	td_buf_done(&out);
+	td_arena_done(&p.arena);
+	return worked;
+}
+
+/* Without memory for any one thing reading fails as a whole. */
+static void test_file_parse_without_memory_fails_whole(void **state)
+{
+	(void)state;
+	static char file[] = PACKAGE(",\"metadata\":{\"k\":\"v\"},\"features\":[{\"id\":\"x\","
+				     "\"name\":\"X\"}]");
+	assert_true(fault_alloc_each(parse_and_write, file) > 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_file_parse_refuses_currencies_without_two_places),
 		cmocka_unit_test(test_file_parse_tells_all_faults_at_once),
 		cmocka_unit_test(test_file_parse_hostile_bytes_are_refused),
+		cmocka_unit_test(test_file_parse_without_memory_fails_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "base/compiler.h"
 #include "catalogue/file.h"
 #include "catalogue/snapshot.h"
+#include "fault_alloc.h"
 #include "work/thread.h"
 
 #include <brotli/decode.h>
@@ -208,6 +209,25 @@ static void test_snapshot_translation_falls_back(void **state)
 	catalogue_snapshot_unref(snapshot);
 }
 
+static bool create_one(void *ctx)
+{
+	struct catalogue_snapshot *snapshot = NULL;
+	bool worked = catalogue_snapshot_create(ctx, "sqlite", &snapshot, NULL) == TD_OK;
+	catalogue_snapshot_unref(snapshot);
+	return worked;
+}
+
+/* Without memory for any one thing there is no snapshot, and nothing is left behind. */
+static void test_snapshot_without_memory_is_none(void **state)
+{
+	(void)state;
+	struct td_arena arena = TD_ARENA_INIT;
+	struct store_catalogue rows;
+	load_built_in(&arena, &rows);
+	assert_true(fault_alloc_each(create_one, &rows) > 5);
+	td_arena_done(&arena);
+}
+
 /* ---- swapping under readers (run it under TSan) */
 
 #define READERS 4
@@ -268,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_snapshot_compressed_bodies_unpack_to_the_plain_one),
 		cmocka_unit_test(test_snapshot_tags_follow_the_content),
 		cmocka_unit_test(test_snapshot_translation_falls_back),
+		cmocka_unit_test(test_snapshot_without_memory_is_none),
 		cmocka_unit_test(test_holder_readers_keep_what_they_acquired),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
