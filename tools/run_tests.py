@@ -178,7 +178,7 @@ def suite_coverage(pattern):
 
 def run_pytest(name, pattern):
     python = builds.venv()
-    if python is None or not builds.build("release", "tools-dashboard") or \
+    if python is None or not builds.build("release") or \
             not builds.build("asan"):
         return failed(f"{name}: a build failed")
     report = os.path.join(ROOT, "build-dev", f"{name}.xml")
