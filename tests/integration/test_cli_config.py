@@ -1,9 +1,13 @@
 """Settings: where they come from, what is said about wrong ones, that secrets stay secret."""
 
 import json
+import os
+import pty
+import subprocess
 
 import pytest
 
+from conftest import clean_env, executable
 from test_cli_help import run
 
 
@@ -135,3 +139,22 @@ def test_json_logs_tell_what_is_wrong_too():
     rows = [json.loads(line) for line in done.stderr.splitlines()]
     assert [row["level"] for row in rows] == ["error", "error"]
     assert {row["event"] for row in rows} == {"setting.wrong"}
+
+
+def in_terminal(**env):
+    """What `config` with a wrong setting writes to a terminal."""
+    main, other = pty.openpty()
+    done = subprocess.run([executable(), "config"], env=clean_env(PORT="x", TERM="xterm", **env),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=other,
+                          timeout=30, check=False)
+    os.close(other)
+    text = os.read(main, 65536).decode()
+    os.close(main)
+    assert done.returncode == 3
+    return text
+
+
+def test_colours_only_in_a_terminal_that_wants_them():
+    assert in_terminal().startswith("\x1b[31merror:\x1b[0m PORT: ")
+    assert in_terminal(NO_COLOR="1").startswith("error: PORT: ")
+    assert run("config", PORT="x", TERM="xterm").stderr.startswith("error: PORT: ")
