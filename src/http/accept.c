@@ -30,9 +30,10 @@ bool http_accept_hand_over(struct http_server *s, int fd, const struct http_addr
 		(void)close(fd);
 		return false;
 	}
-	/* On failure it closes the socket itself; the connection's entry is then taken back when
-	 * its number comes again, so it must not be touched here. */
-	return MHD_add_connection(s->daemon, fd, sockaddr, sockaddr_len) == MHD_YES;
+	if (MHD_add_connection(s->daemon, fd, sockaddr, sockaddr_len) == MHD_YES)
+		return true;
+	http_conns_take_back(&s->conns, fd); /* which it has closed */
+	return false;
 }
 
 /* False: nothing waits any more, or it cannot be taken now. */

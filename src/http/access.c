@@ -109,12 +109,42 @@ struct td_arena *http_arena(struct http_request *rq)
 	return &rq->arena;
 }
 
-static struct http_address remote_of(const struct http_request *rq)
+struct join {
+	const char *name;
+	struct td_buf text;
+};
+
+static enum MHD_Result join_one(
+	void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-	struct td_slice forwarded = {NULL, 0};
-	if (!http_proxies_has(rq->server->proxies, &rq->conn->address) ||
-		!http_header(rq, "X-Forwarded-For", &forwarded))
+	struct join *j = cls;
+	(void)kind;
+	if (name == NULL || value == NULL || strcasecmp(name, j->name) != 0)
+		return MHD_YES;
+	if (j->text.len > 0)
+		td_buf_put_char(&j->text, ',');
+	td_buf_put_str(&j->text, value);
+	return MHD_YES;
+}
+
+/* All headers of that name as one list, in their order: a proxy may add its own line behind one
+ * that the client made up. Empty where there is none. */
+static struct td_slice join_headers(struct http_request *rq, const char *name)
+{
+	struct join j = {.name = name, .text = TD_BUF_INIT};
+	(void)MHD_get_connection_values(rq->mhd, MHD_HEADER_KIND, join_one, &j);
+	struct td_slice joined = {NULL, 0};
+	if (!j.text.failed && j.text.len > 0)
+		joined = td_arena_slice(&rq->arena, td_buf_slice(&j.text));
+	td_buf_done(&j.text);
+	return joined;
+}
+
+static struct http_address remote_of(struct http_request *rq)
+{
+	if (!http_proxies_has(rq->server->proxies, &rq->conn->address))
 		return rq->conn->address;
+	struct td_slice forwarded = join_headers(rq, "X-Forwarded-For");
 	return http_proxies_client(rq->server->proxies, &rq->conn->address, forwarded);
 }
 
@@ -137,10 +167,8 @@ bool http_remote_is_loopback(struct http_request *rq)
 
 bool http_is_https(struct http_request *rq)
 {
-	struct td_slice proto = {NULL, 0};
 	return http_proxies_has(rq->server->proxies, &rq->conn->address) &&
-	       http_header(rq, "X-Forwarded-Proto", &proto) &&
-	       td_slice_is_nocase(http_list_last(proto), "https");
+	       td_slice_is_nocase(http_list_last(join_headers(rq, "X-Forwarded-Proto")), "https");
 }
 
 struct td_slice http_host(struct http_request *rq)

@@ -126,9 +126,7 @@ struct http_conn *http_conns_add(
 	struct http_conns *c, int fd, const struct http_address *address, bool is_spared)
 {
 	/* The number is ours again, so whoever had it was dropped without being announced. */
-	struct http_conn *stale = take_pending(c, fd);
-	if (stale != NULL)
-		http_conns_remove(stale);
+	http_conns_take_back(c, fd);
 	if ((size_t)fd >= c->pending_size)
 		return NULL;
 	struct http_conn *conn = td_alloc_zero(sizeof(*conn));
@@ -152,6 +150,13 @@ struct http_conn *http_conns_add(
 	c->pending[fd] = conn;
 	td_lock_give(&c->pending_lock);
 	return conn;
+}
+
+void http_conns_take_back(struct http_conns *c, int fd)
+{
+	struct http_conn *conn = take_pending(c, fd);
+	if (conn != NULL)
+		http_conns_remove(conn);
 }
 
 struct http_conn *http_conns_announced(struct http_conns *c, int fd)

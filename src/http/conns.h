@@ -99,6 +99,9 @@ void http_conns_done(struct http_conns *c); /* no connection may be open */
 struct http_conn *http_conns_add(
 	struct http_conns *c, int fd, const struct http_address *address, bool is_spared);
 
+/* libmicrohttpd has refused (and closed) what was just added: as if it had never come. */
+void http_conns_take_back(struct http_conns *c, int fd);
+
 /* libmicrohttpd announced the descriptor: its connection, or NULL. */
 struct http_conn *http_conns_announced(struct http_conns *c, int fd);
 

@@ -160,6 +160,10 @@ def test_forwarded_is_believed_only_from_proxies(probe, behind_proxy):
     seen = shown(wire.get(behind_proxy, "/show/x", *headers))
     assert (seen["remote"], seen["https"], seen["loopback"]) == ("203.0.113.9", "1", "0")
     assert shown(wire.get(behind_proxy, "/show/x"))["remote"] == "127.0.0.1"
+    lines = ["X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 203.0.113.9",
+             "X-Forwarded-Proto: https", "X-Forwarded-Proto: http"]
+    seen = shown(wire.get(behind_proxy, "/show/x", *lines))
+    assert (seen["remote"], seen["https"]) == ("203.0.113.9", "0")
 
 
 @pytest.mark.parametrize("target", ["/hello", "/prepared", "/nope", "/%zz"])

@@ -53,8 +53,12 @@ static void run_waker(void *ctx)
 	while (!waker.stop || waker.first != NULL) {
 		uint64_t now_ns = td_clock_mono_ns();
 		struct waiting *w = take_due(now_ns);
+		if (w == NULL && waker.first == NULL) {
+			td_cond_wait(&waker.wake, &waker.lock);
+			continue;
+		}
 		if (w == NULL) {
-			(void)td_cond_wait_until(&waker.wake, &waker.lock, now_ns + 2000000);
+			(void)td_cond_wait_until(&waker.wake, &waker.lock, now_ns + 1000000);
 			continue;
 		}
 		td_lock_give(&waker.lock);

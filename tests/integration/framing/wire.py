@@ -12,14 +12,20 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def probe_path():
+    """HTTP_PROBE, or the one of the build whose executable is tested."""
     given = os.environ.get("HTTP_PROBE")
     if given:
         return given
-    for build in ("build", "build-asan", "build-tsan"):
-        path = ROOT / build / "tests" / "support" / "http-probe"
-        if path.exists():
-            return str(path)
-    raise FileNotFoundError("http-probe is not built: ninja -C build, or set HTTP_PROBE")
+    tested = os.environ.get("TOOLS_DASHBOARD", str(ROOT / "build" / "tools-dashboard"))
+    path = pathlib.Path(tested).parent / "tests" / "support" / "http-probe"
+    assert path.exists(), "%s is not built; or set HTTP_PROBE" % path
+    return str(path)
+
+
+def is_sanitized():
+    """True where what it takes in memory says nothing."""
+    code = pathlib.Path(probe_path()).read_bytes()
+    return b"__asan_init" in code or b"__tsan_init" in code
 
 
 class Probe:
