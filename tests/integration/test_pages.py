@@ -134,3 +134,25 @@ def test_pages_answer_head_like_get(anonymous):
         assert head.body == b""
         assert head.headers["content-type"] == get.headers["content-type"]
         assert head.headers["content-length"] == get.headers["content-length"]
+
+
+def test_a_browser_that_comes_too_early_is_told_so(start_server, tmp_path):
+    """While the database is held by another program: 503 with Retry-After as a page, the pages that
+    need no data as ever; afterwards pricing, without a restart."""
+    holder = sqlite3.connect(tmp_path / "tools-dashboard.db", isolation_level=None)
+    holder.execute("PRAGMA journal_mode = WAL")
+    holder.execute("BEGIN EXCLUSIVE")
+    server = start_server(tmp_path).wait_listening()
+    client = server.client()
+    reply = page(client)
+    assert reply.status == 503
+    assert int(reply.headers["retry-after"]) >= 1
+    assert reply.headers["content-type"].startswith("text/html")
+    assert "We are starting" in reply.text
+    assert "Estamos arrancando" in page(client, "/checkout/free?lang=es").text
+    assert page(client, "/problems").status == 200
+    assert client.get("/static/style.css").status == 200
+    holder.execute("ROLLBACK")
+    holder.close()
+    wait_for(lambda: page(client).status == 200, 10, "the pricing page")
+    client.close()
