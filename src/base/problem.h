@@ -11,12 +11,10 @@
 /*    name, code, HTTP status, title, what happened, what to do */
 #define TD_PROBLEM_MAP(X)                                                                          \
 	X(BAD_REQUEST, "bad-request", 400, "The request cannot be understood",                     \
-		"A part of the request (its path, a parameter, a header or the JSON of its body) " \
-		"is "                                                                              \
-		"not well formed, so nothing was done.",                                           \
-		"Read \"detail\" in the answer: it names the part. Correct it and send the "       \
-		"request "                                                                         \
-		"again; sending the same request again will not help.")                            \
+		"A part of the request (its path, a parameter, a header or the JSON of "           \
+		"its body) is not well formed, so nothing was done.",                              \
+		"Read \"detail\" in the answer: it names the part. Correct it and send "           \
+		"the request again; sending the same request again will not help.")                \
 	X(UNAUTHORIZED, "unauthorized", 401, "An API key is needed",                               \
 		"The request has no API key, or the key is not known here or was revoked.",        \
 		"Send the header \"Authorization: Bearer td_…\" with a key made by "             \
@@ -26,30 +24,33 @@
 		"Ask whoever operates this service for a key or an account that may.")             \
 	X(NOT_FOUND, "not-found", 404, "There is nothing at this address",                         \
 		"No page and no part of the API has this address.",                                \
-		"Compare the address with /openapi.json, which lists every one of the API.")       \
+		"Compare the address with /openapi.json, which lists every one of the "            \
+		"API.")                                                                            \
 	X(PACKAGE_NOT_FOUND, "package-not-found", 404, "There is no such package",                 \
-		"No package with this slug is on offer. It may have been renamed or retired.",     \
-		"Take the slug from GET /user-subscription/packages, which lists what is on "      \
-		"offer.")                                                                          \
+		"No package with this slug is on offer. It may have been renamed or "              \
+		"retired.",                                                                        \
+		"Take the slug from GET /user-subscription/packages, which lists what is "         \
+		"on offer.")                                                                       \
 	X(USER_NOT_FOUND, "user-not-found", 404, "There is no such user",                          \
 		"No user with this id or e-mail address is known here.",                           \
-		"Check the id, or make the user first: PUT /user-subscription/users/{user_id}.")   \
+		"Check the id, or make the user first: PUT "                                       \
+		"/user-subscription/users/{user_id}.")                                             \
 	X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, "This address does not take that method", \
 		"The address exists, but not for the method of the request.",                      \
 		"Use one of the methods that the header Allow of the answer names.")               \
 	X(REQUEST_TIMEOUT, "request-timeout", 408, "The request took too long to arrive",          \
-		"The whole request did not arrive within the time that this service waits for "    \
-		"one.",                                                                            \
+		"The whole request did not arrive within the time that this service "              \
+		"waits for one.",                                                                  \
 		"Send it again. If the connection is slow, send a smaller body.")                  \
 	X(EMAIL_TAKEN, "email-taken", 409, "The e-mail address belongs to another user",           \
-		"Another user already has this e-mail address, and two users cannot share one.",   \
+		"Another user already has this e-mail address, and two users cannot "              \
+		"share one.",                                                                      \
 		"Use another address, or find its user with GET "                                  \
 		"/user-subscription/users?email=….")                                               \
 	X(IDEMPOTENCY_BUSY, "idempotency-busy", 409, "The same request is still running",          \
 		"A request with this Idempotency-Key is still being worked on.",                   \
-		"Wait as long as Retry-After says, then send it again with the same key: you "     \
-		"will "                                                                            \
-		"get the first one's answer.")                                                     \
+		"Wait as long as Retry-After says, then send it again with the same key: "         \
+		"you will get the first one's answer.")                                            \
 	X(LENGTH_REQUIRED, "length-required", 411, "The request must say how long its body is",    \
 		"A request body was sent in chunks, or without a Content-Length.",                 \
 		"Send the body whole, with a Content-Length header.")                              \
@@ -60,22 +61,23 @@
 		"The path and query together are longer than this service takes.",                 \
 		"Shorten the query.")                                                              \
 	X(UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", 415, "The body must be JSON",          \
-		"The request body is declared as something other than what this address takes.",   \
+		"The request body is declared as something other than what this address "          \
+		"takes.",                                                                          \
 		"Send JSON in UTF-8 with the header \"Content-Type: application/json\".")          \
 	X(EXPECTATION_FAILED, "expectation-failed", 417, "The expectation cannot be met",          \
 		"The request has an Expect header other than 100-continue.",                       \
 		"Leave the header Expect out.")                                                    \
 	X(VALIDATION, "validation", 422, "Some fields are not right",                              \
-		"The body is JSON, but fields are missing, unknown or have values that cannot be " \
-		"taken. Nothing was stored.",                                                      \
-		"\"errors\" in the answer names every field by JSON pointer and says what is "     \
-		"wrong; "                                                                          \
-		"correct them all and send the request again.")                                    \
+		"The body is JSON, but fields are missing, unknown or have values that "           \
+		"cannot be taken. Nothing was stored.",                                            \
+		"\"errors\" in the answer names every field by JSON pointer and says "             \
+		"what is wrong; correct them all and send the request again.")                     \
 	X(IDEMPOTENCY_MISMATCH, "idempotency-mismatch", 422,                                       \
 		"The Idempotency-Key was used for another request",                                \
-		"A request with this Idempotency-Key was answered before, and its body was "       \
-		"different. Nothing was done.",                                                    \
-		"Use a new key for a new request; repeat the old body exactly to get its answer.") \
+		"A request with this Idempotency-Key was answered before, and its body "           \
+		"was different. Nothing was done.",                                                \
+		"Use a new key for a new request; repeat the old body exactly to get its "         \
+		"answer.")                                                                         \
 	X(TOO_MANY_REQUESTS, "too-many-requests", 429, "Too many requests",                        \
 		"More requests came than this service takes from one side in this time.",          \
 		"Wait as long as Retry-After says, then go on more slowly.")                       \
@@ -83,24 +85,21 @@
 		"The header fields together are larger than this service takes.",                  \
 		"Send fewer or shorter headers; often it is old cookies that fill them.")          \
 	X(INTERNAL_ERROR, "internal-error", 500, "Something went wrong on our side",               \
-		"The service met a fault that it did not expect. The log of the service names "    \
-		"it.",                                                                             \
-		"Try again later. If it stays, tell whoever operates the service the time and "    \
-		"the "                                                                             \
-		"address.")                                                                        \
+		"The service met a fault that it did not expect. The log of the service "          \
+		"names it.",                                                                       \
+		"Try again later. If it stays, tell whoever operates the service the "             \
+		"time and the address.")                                                           \
 	X(METHOD_UNKNOWN, "method-unknown", 501, "The method is not known",                        \
 		"The request's method is none that this service knows.",                           \
 		"Use GET, HEAD, POST, PUT, DELETE or OPTIONS.")                                    \
 	X(STORE_UNAVAILABLE, "store-unavailable", 503, "The data cannot be reached just now",      \
-		"The database that the answer needs is starting, away or too slow. A write may "   \
-		"or may "                                                                          \
-		"not have happened.",                                                              \
-		"Wait as long as Retry-After says, then send the same request again; a POST with " \
-		"the "                                                                             \
-		"same Idempotency-Key.")                                                           \
+		"The database that the answer needs is starting, away or too slow. A "             \
+		"write may or may not have happened.",                                             \
+		"Wait as long as Retry-After says, then send the same request again; a "           \
+		"POST with the same Idempotency-Key.")                                             \
 	X(OVERLOADED, "overloaded", 503, "Too much is waiting",                                    \
-		"More work waits than can be done in time, or the service is being stopped. The "  \
-		"request was not begun.",                                                          \
+		"More work waits than can be done in time, or the service is being "               \
+		"stopped. The request was not begun.",                                             \
 		"Wait as long as Retry-After says, then send the same request again.")
 
 enum td_problem {
