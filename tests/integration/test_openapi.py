@@ -143,3 +143,21 @@ def test_the_server_keeps_to_its_document(server, api_key):
     cases = re.search(r"(\d+) generated", done.stdout)
     assert cases and int(cases.group(1)) > 100, done.stdout[-2000:]
     assert json.loads(server.client().get("/readyz").body)["status"] == "ready"
+
+
+def test_every_code_in_the_sources_is_in_the_table(document):
+    codes = document["components"]["schemas"]["ProblemCode"]["enum"]
+    for path in glob.glob(os.path.join(ROOT, "src", "**", "*.c"), recursive=True):
+        if os.path.relpath(path, ROOT).startswith(PAGES):
+            continue
+        source = open(path, encoding="utf-8").read()
+        for code in re.findall(r'(?:\b[45]\d\d,\s*|\.code = )"([a-z]+(?:-[a-z]+)*)"', source):
+            assert code in codes, f"{path}: {code}"
+
+
+def test_every_problem_has_its_page(document, anonymous):
+    for code in document["components"]["schemas"]["ProblemCode"]["enum"]:
+        reply = anonymous.get(f"/problems/{code}", headers={"Accept": "text/html"})
+        assert reply.status == 200, code
+        assert reply.headers["content-type"].startswith("text/html")
+    assert anonymous.get("/problems/no-such-problem").status == 404
