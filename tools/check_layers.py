@@ -14,7 +14,7 @@ BELOW = {
     "base": [],
     "assets": ["base"],
     "work": ["base"],
-    "settings": ["base"],
+    "settings": ["base", "connect"],
     "migrate": ["base", "assets"],
     "connect": ["base", "work"],
     "store": ["base", "work"],
@@ -25,9 +25,9 @@ BELOW = {
     "http": ["base", "work"],
     "api": ["base", "work", "assets", "store", "catalogue", "app", "http"],
     "page": ["base", "assets", "work", "store", "catalogue", "app", "http"],
-    "service": ["base", "assets", "work", "settings", "migrate", "store", "store/sqlite",
+    "service": ["base", "assets", "work", "connect", "settings", "migrate", "store", "store/sqlite", "store/postgres",
                 "catalogue", "app", "http", "api", "page"],
-    "command": ["base", "assets", "work", "settings", "migrate", "store", "store/sqlite",
+    "command": ["base", "assets", "work", "connect", "settings", "migrate", "store", "store/sqlite", "store/postgres",
                 "catalogue", "app", "service"],
     "": ["base", "command", "service"],  # main.c
 }

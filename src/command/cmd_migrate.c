@@ -1,7 +1,10 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "command/command.h"
+#include "service/postgres.h"
+#include "service/session.h"
 #include "service/storage.h"
+#include "store/postgres/store_postgres.h"
 
 static void put_row_text(struct td_buf *out, const struct migrate_row *row)
 {
@@ -53,6 +56,23 @@ static void put_plan_text(struct td_buf *out, const struct migrate_plan *plan, b
 		td_buf_printf(out, "%zu to run\n", plan->pending);
 }
 
+static enum td_status make_plan(const struct settings *settings, struct td_arena *arena,
+	struct migrate_plan *ret_plan, struct td_err *err)
+{
+	if (!settings->uses_postgres) {
+		const struct store_sqlite_config config = storage_config(settings);
+		return store_sqlite_plan(&config, arena, ret_plan, err);
+	}
+	struct store *store = NULL;
+	enum td_status status = postgres_create(settings, "tools-dashboard migrate", &store, err);
+	if (status == TD_OK)
+		status = postgres_wait(store, err);
+	if (status == TD_OK)
+		status = store_postgres_plan(store, settings->schema_dir, arena, ret_plan, err);
+	store_destroy(store);
+	return status;
+}
+
 /* Prints the plan; what stops it comes behind it as an error. */
 static int show_plan(
 	const struct command_call *call, const struct settings *settings, bool only_pending)
@@ -61,9 +81,8 @@ static int show_plan(
 	struct td_err err = TD_ERR_INIT;
 	struct td_buf out = TD_BUF_INIT;
 	struct migrate_plan plan;
-	const struct store_sqlite_config config = storage_config(settings);
 	int code = TD_EXIT_DONE;
-	if (store_sqlite_plan(&config, &arena, &plan, &err) != TD_OK) {
+	if (make_plan(settings, &arena, &plan, &err) != TD_OK) {
 		code = command_fail_err(exit_code_of_store(&err), &err);
 	} else {
 		if (command_option(call, "json") != NULL)
@@ -71,7 +90,9 @@ static int show_plan(
 		else
 			put_plan_text(&out, &plan, only_pending);
 		code = command_print(&out);
-		if (migrate_plan_check(&plan, MIGRATE_NEWER_REFUSED, &err) != TD_OK)
+		enum migrate_newer newer = settings->uses_postgres ? MIGRATE_NEWER_ACCEPTED
+								   : MIGRATE_NEWER_REFUSED;
+		if (migrate_plan_check(&plan, newer, &err) != TD_OK)
 			code = command_fail_err(exit_code_of_store(&err), &err);
 	}
 	td_arena_done(&arena);
@@ -81,6 +102,14 @@ static int show_plan(
 static int migrate(const struct settings *settings)
 {
 	struct td_err err = TD_ERR_INIT;
+	struct session session;
+	if (settings->uses_postgres) {
+		if (session_open(&session, settings, SESSION_MIGRATES, &err) == TD_OK) {
+			session_close(&session);
+			return TD_EXIT_DONE;
+		}
+		return command_fail_err(exit_code_of_store(&err), &err);
+	}
 	const struct store_sqlite_config config = storage_config(settings);
 	if (store_sqlite_migrate(&config, &err) == TD_OK)
 		return TD_EXIT_DONE;

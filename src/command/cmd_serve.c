@@ -7,17 +7,18 @@ static int run_serve(struct command_call *call)
 	struct settings *settings = command_load_settings(call, &code);
 	if (settings == NULL)
 		return code;
-	code = serve_run(settings, call->environment);
+	code = serve_run(&service_role_serve, settings, call->environment);
 	settings_free(settings);
 	return code;
 }
 
 const struct command command_serve = {
 	.name = "serve",
-	.summary = "Runs the service: API, pages and the embedded database, in one process.",
+	.summary = "Runs the service: API, pages and its database's upkeep, in one process.",
 	.about = "Makes ./tools-dashboard.db where there is none, fills it with four packages, and "
 		 "listens\n"
-		 "on http://127.0.0.1:8100. SIGTERM or Ctrl-C answers what is in flight and ends.",
+		 "on http://127.0.0.1:8100. With DATABASE_URL=postgresql://… that database is "
+		 "used.\n SIGTERM or Ctrl-C answers what is in flight and ends.",
 	.examples = "tools-dashboard serve\tstart here, with everything at its default\n"
 		    "tools-dashboard serve --host 0.0.0.0 --port 80\tfor everybody in the network\n"
 		    "DATABASE_URL=sqlite:////var/lib/td/td.db tools-dashboard serve\t"

@@ -13,8 +13,7 @@
 #include <unistd.h>
 
 /* Words of the contract whose parts come with later versions. */
-static const char *const later_commands[] = {
-	"back-postgres", "back-cassandra", "back-api", "doctor", "user"};
+static const char *const later_commands[] = {"back-cassandra", "doctor", "user"};
 
 const struct command *const *command_table(size_t *ret_count)
 {

@@ -35,7 +35,8 @@ struct connect_url {
 	size_t param_count;
 };
 
-/* `variable` names the setting in errors. TD_INVALID with what is wrong in which part; TD_NOMEM. */
+/* `variable` names the setting in errors ("": whoever calls names it). TD_INVALID with what is
+ * wrong in which part; TD_NOMEM. */
 enum td_status connect_url_parse(struct td_slice text, const char *variable, uint16_t default_port,
 	struct td_arena *arena, struct connect_url *ret_url, struct td_err *err) TD_MUST_CHECK;
 

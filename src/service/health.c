@@ -7,6 +7,8 @@
 
 /* What there is to say, copied together under the locks. */
 struct health {
+	const char *store_name;
+	bool needs_store; /* a data service is nothing without its database */
 	enum service_phase phase;
 	char reason[TD_ERR_TEXT_MAX];
 	bool has_store;
@@ -16,7 +18,11 @@ struct health {
 
 static struct health look(struct service *service)
 {
-	struct health health = {.phase = SERVICE_STARTING};
+	struct health health = {
+		.store_name = service->uses_postgres ? "postgresql" : "sqlite",
+		.needs_store = !service->role->edges,
+		.phase = SERVICE_STARTING,
+	};
 	td_lock_take(&service->lock);
 	health.phase = service->phase;
 	memcpy(health.reason, service->reason, sizeof(health.reason));
@@ -37,9 +43,15 @@ static bool is_degraded(const struct health *health)
 	return health->store.state != STORE_UP || health->catalogue.degraded;
 }
 
+static bool is_ready(const struct health *health)
+{
+	return health->phase == SERVICE_READY &&
+	       (!health->needs_store || health->store.state == STORE_UP);
+}
+
 static const char *status_word(const struct health *health)
 {
-	if (health->phase != SERVICE_READY)
+	if (!is_ready(health))
 		return "unready";
 	return is_degraded(health) ? "degraded" : "ready";
 }
@@ -49,7 +61,7 @@ static void put_store(struct td_json *json, const struct health *health)
 	static const char *const words[] = {
 		[STORE_CONNECTING] = "connecting", [STORE_UP] = "up", [STORE_DOWN] = "down"};
 	const struct store_health *store = &health->store;
-	td_json_name(json, "sqlite");
+	td_json_name(json, health->store_name);
 	td_json_open(json, '{');
 	td_json_member_str(json, "status", health->has_store ? words[store->state] : "connecting");
 	td_json_name(json, "since");
@@ -81,21 +93,33 @@ static void put_catalogue(struct td_json *json, const struct health *health)
 	td_json_close(json, '}');
 }
 
+/* Why it is not ready: what the database's last attempt said, where that is the reason. */
+static void put_reason(struct td_json *json, const struct health *health)
+{
+	bool store = health->has_store && health->store.state != STORE_UP &&
+		     health->phase != SERVICE_STOPPING && health->store.last_error[0] != '\0';
+	td_json_member_str(json, "reason", store ? health->store.last_error : health->reason);
+	if (health->has_store && health->store.next_attempt_in_ms >= 0)
+		td_json_member_i64(
+			json, "next_attempt_in", (health->store.next_attempt_in_ms + 999) / 1000);
+}
+
 static void reply_health(struct http_request *rq, struct service *service, bool verbose)
 {
 	struct td_buf body = TD_BUF_INIT;
 	struct td_json json = td_json_to(&body);
 	struct health health = look(service);
-	bool ready = health.phase == SERVICE_READY;
+	bool ready = is_ready(&health);
 	td_json_open(&json, '{');
 	td_json_member_str(&json, "status", status_word(&health));
 	if (!ready)
-		td_json_member_str(&json, "reason", health.reason);
+		put_reason(&json, &health);
 	if (verbose) {
 		td_json_name(&json, "checks");
 		td_json_open(&json, '{');
 		put_store(&json, &health);
-		put_catalogue(&json, &health);
+		if (service->role->edges)
+			put_catalogue(&json, &health);
 		td_json_close(&json, '}');
 	}
 	td_json_close(&json, '}');

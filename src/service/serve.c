@@ -89,7 +89,8 @@ static enum td_status create_server(struct service *service, struct td_err *err)
 	const struct settings *s = service->settings;
 	const struct http_server_config config = {
 		.host = s->host,
-		.port = (unsigned)s->port,
+		.port = (unsigned)(settings_is_set(s, SETTING_PORT) ? s->port
+								    : service->role->port),
 		.header_timeout_ms = (uint64_t)s->http_header_timeout_ms,
 		.request_timeout_ms = (uint64_t)s->http_request_timeout_ms,
 		.send_timeout_ms = (uint64_t)s->http_send_timeout_ms,
@@ -139,9 +140,9 @@ static enum td_status add_routes(struct service *service, struct td_err *err)
 	enum td_status status = service_add_health_routes(service, err);
 	if (status == TD_OK)
 		status = service_add_metrics_route(service, err);
-	if (status == TD_OK)
+	if (status == TD_OK && service->role->edges)
 		status = api_add_routes(service->api, service->server, err);
-	if (status == TD_OK)
+	if (status == TD_OK && service->role->edges)
 		status = page_add_routes(service->page, service->server, err);
 	return status;
 }
@@ -351,15 +352,24 @@ static int fail_first(const struct td_err *err)
 	return err->code == TD_INVALID ? TD_EXIT_SETTING : TD_EXIT_FAILED;
 }
 
-int serve_run(const struct settings *settings, const char *const *environment)
+const struct service_role service_role_serve = {"serve", true, true, false, 8100};
+const struct service_role service_role_back_postgres = {"back-postgres", false, true, true, 8101};
+const struct service_role service_role_back_api = {"back-api", true, false, false, 8100};
+
+int serve_run(const struct service_role *role, const struct settings *settings,
+	const char *const *environment)
 {
 	struct td_err err = TD_ERR_INIT;
 	struct service service = {
+		.role = role,
+		.uses_postgres = role->postgres || settings->uses_postgres,
 		.settings = settings,
 		.clock = &td_clock_system,
 		.reason = "the service is starting",
 		.notify = notify_open(environment),
 	};
+	(void)snprintf(
+		service.application, sizeof(service.application), "tools-dashboard %s", role->name);
 	/* Threads by the dozen would each take an arena of their own. */
 	(void)mallopt(M_ARENA_MAX, 2);
 	service.started_ms = td_clock_wall_ms(service.clock);

@@ -1,4 +1,4 @@
-/* What the parts of `serve` share; for src/service/ only.
+/* What the parts of a service share; for src/service/ only.
  *
  *  STARTING  HTTP answers: /livez 200, everything else 503 with the reason. The starter's thread
  *            opens, migrates and populates the store and reads the first snapshot.
@@ -13,6 +13,7 @@
 #include "http/http.h"
 #include "page/page.h"
 #include "service/notify.h"
+#include "service/serve.h"
 #include "settings/settings.h"
 #include "store/store.h"
 #include "work/lock.h"
@@ -27,6 +28,9 @@ enum service_phase {
 
 struct service {
 	/* Set before threads start, then read-only. */
+	const struct service_role *role;
+	bool uses_postgres;   /* else SQLite */
+	char application[64]; /* shown by the database */
 	const struct settings *settings;
 	const struct td_clock *clock;
 	int64_t started_ms; /* wall clock */

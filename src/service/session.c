@@ -1,18 +1,52 @@
 #include "service/session.h"
 
+#include "service/postgres.h"
 #include "service/storage.h"
+#include "store/postgres/store_postgres.h"
 
 #include <errno.h>
 #include <unistd.h>
 
 #define TICK_MS 50
 
+static enum td_status expect_schema(struct session *session, struct td_err *err)
+{
+	struct td_arena arena = TD_ARENA_INIT;
+	struct migrate_plan plan;
+	enum td_status status = store_postgres_plan(
+		session->store, session->settings->schema_dir, &arena, &plan, err);
+	if (status == TD_OK)
+		status = migrate_plan_check(&plan, MIGRATE_NEWER_ACCEPTED, err);
+	if (status == TD_OK && plan.pending > 0)
+		status = td_err_set(err, TD_SCHEMA,
+			"PostgreSQL's schema is not up to date; run `tools-dashboard migrate` "
+			"first");
+	td_arena_done(&arena);
+	return status;
+}
+
+static enum td_status open_postgres(
+	struct session *session, enum session_schema schema, struct td_err *err)
+{
+	enum td_status status = postgres_create(
+		session->settings, "tools-dashboard", &session->store, err);
+	if (status == TD_OK)
+		status = postgres_wait(session->store, err);
+	if (status == TD_OK && schema == SESSION_MIGRATES)
+		status = postgres_migrate(session->store, session->settings, NULL, NULL, err);
+	else if (status == TD_OK)
+		status = expect_schema(session, err);
+	return status;
+}
+
 static enum td_status open_store(
 	struct session *session, enum session_schema schema, struct td_err *err)
 {
 	struct store_sqlite_config config = storage_config(session->settings);
+	if (session->settings->uses_postgres)
+		return open_postgres(session, schema, err);
 	if (schema == SESSION_MIGRATES)
-		return storage_open(session->settings, &session->store, err);
+		return storage_open(session->settings, /* migrate= */ true, &session->store, err);
 	/* Opening would make the file. */
 	if (access(config.path, F_OK) != 0 && errno == ENOENT)
 		return td_err_set(err, TD_UNAVAILABLE,

@@ -3,10 +3,14 @@
 #include "catalogue/catalogue.h"
 #include "migrate/migrate.h"
 #include "service/exit_code.h"
+#include "service/postgres.h"
 #include "service/service_internal.h"
 #include "service/storage.h"
 
+#include <poll.h>
 #include <stdio.h>
+
+#define AGAIN_MS 500
 
 static void fail(struct service *service, int code, const struct td_err *err)
 {
@@ -17,26 +21,103 @@ static void fail(struct service *service, int code, const struct td_err *err)
 	td_lock_give(&service->lock);
 }
 
-static bool open_store(struct service *service)
+static void publish_store(struct service *service, struct store *store)
 {
-	struct td_err err = TD_ERR_INIT;
-	struct store *store = NULL;
-	service_set_reason(service, "the database is being opened");
-	if (storage_open(service->settings, &store, &err) != TD_OK) {
-		fail(service, exit_code_of_store(&err), &err);
-		return false;
-	}
 	td_lock_take(&service->lock);
 	service->store = store;
 	td_lock_give(&service->lock);
+}
+
+static bool is_starting(void *ctx)
+{
+	return service_phase(ctx) == SERVICE_STARTING;
+}
+
+static bool open_sqlite(struct service *service)
+{
+	struct td_err err = TD_ERR_INIT;
+	struct store *store = NULL;
+	enum td_status status = TD_OK;
+	service_set_reason(service, "the database is being opened");
+	if (!service->role->migrates)
+		status = storage_wait_for_schema(service->settings, is_starting, service, &err);
+	if (status == TD_STOPPING)
+		return false;
+	if (status == TD_OK)
+		status = storage_open(service->settings, service->role->migrates, &store, &err);
+	if (status != TD_OK) {
+		fail(service, exit_code_of_store(&err), &err);
+		return false;
+	}
+	publish_store(service, store);
 	return true;
+}
+
+static bool bring_schema(struct service *service, struct td_err *err)
+{
+	enum td_status status;
+	if (service->role->migrates) {
+		service_set_reason(service, "the schema is being brought up to date");
+		status = postgres_migrate(
+			service->store, service->settings, is_starting, service, err);
+	} else {
+		service_set_reason(
+			service, "waiting for the schema, which back-postgres or migrate brings");
+		status = postgres_wait_for_schema(
+			service->store, service->settings, is_starting, service, err);
+	}
+	return status == TD_OK;
+}
+
+/* The store is there from the first attempt on, so that its health can be asked for. */
+static bool open_postgres(struct service *service)
+{
+	struct td_err err = TD_ERR_INIT;
+	struct store *store = NULL;
+	service_set_reason(service, "PostgreSQL is being connected");
+	if (postgres_create(service->settings, service->application, &store, &err) != TD_OK) {
+		fail(service, TD_EXIT_FAILED, &err);
+		return false;
+	}
+	publish_store(service, store);
+	enum td_status status = postgres_wait(store, &err);
+	if (status == TD_UNAVAILABLE) {
+		/* Why was said by then, with what to do. */
+		td_lock_take(&service->lock);
+		service->code = TD_EXIT_DEPENDENCY;
+		td_lock_give(&service->lock);
+	}
+	if (status != TD_OK)
+		return false;
+	if (bring_schema(service, &err))
+		return true;
+	if (is_starting(service))
+		fail(service, exit_code_of_store(&err), &err);
+	return false;
+}
+
+static bool open_store(struct service *service)
+{
+	return service->uses_postgres ? open_postgres(service) : open_sqlite(service);
+}
+
+static bool may_try_again(struct service *service, const struct td_err *err)
+{
+	bool away = err->code == TD_UNAVAILABLE || err->code == TD_TIMEOUT;
+	return service->uses_postgres && away && is_starting(service);
 }
 
 static bool populate(struct service *service)
 {
 	struct td_err err = TD_ERR_INIT;
+	if (!service->role->migrates)
+		return true;
 	service_set_reason(service, "the packages are being written");
 	int code = storage_populate(service->settings, service->store, &err);
+	while (code != TD_EXIT_DONE && may_try_again(service, &err)) {
+		(void)poll(NULL, 0, AGAIN_MS);
+		code = storage_populate(service->settings, service->store, &err);
+	}
 	if (code != TD_EXIT_DONE)
 		fail(service, code, &err);
 	return code == TD_EXIT_DONE;
@@ -73,7 +154,7 @@ static bool start_catalogue(struct service *service)
 		.store = service->store,
 		.holder = service->holder,
 		.clock = service->clock,
-		.source = "sqlite",
+		.source = service->uses_postgres ? "postgresql" : "sqlite",
 		.refresh_ms = (unsigned)service->settings->catalogue_refresh_ms,
 		.store_timeout_ms = (unsigned)service->settings->store_timeout_ms,
 		.report = report_catalogue,
@@ -95,27 +176,37 @@ static bool start_catalogue(struct service *service)
 	return false;
 }
 
-/* Until there is a snapshot, or the service is stopped. */
-static void wait_for_snapshot(struct service *service)
+static bool start_edges(struct service *service)
+{
+	if (!service->role->edges)
+		return true;
+	if (!start_catalogue(service))
+		return false;
+	api_set_records(service->api, service->store);
+	return true;
+}
+
+/* Until there is a snapshot, where one is needed, or the service is stopped. */
+static void wait_until_ready(struct service *service)
 {
 	td_lock_take(&service->lock);
-	while (!service->has_snapshot && service->phase == SERVICE_STARTING)
+	while (service->role->edges && !service->has_snapshot && service->phase == SERVICE_STARTING)
 		td_cond_wait(&service->changed, &service->lock);
 	bool ready = service->phase == SERVICE_STARTING;
 	if (ready)
 		service->phase = SERVICE_READY;
 	td_lock_give(&service->lock);
 	if (ready)
-		td_log(TD_LOG_INFO, "service.ready", "SQLite service initialized successfully");
+		td_log(TD_LOG_INFO, "service.ready", "%s service initialized successfully",
+			service->uses_postgres ? "PostgreSQL" : "SQLite");
 }
 
 void service_start(void *ctx)
 {
 	struct service *service = ctx;
-	if (open_store(service) && populate(service) && start_catalogue(service)) {
-		api_set_records(service->api, service->store);
+	if (open_store(service) && populate(service) && start_edges(service)) {
 		api_calls_set_store(service->calls, service->store);
-		wait_for_snapshot(service);
+		wait_until_ready(service);
 	}
 	td_lock_take(&service->lock);
 	service->starter_ended = true;

@@ -3,14 +3,11 @@
 #include "base/log.h"
 #include "catalogue/catalogue.h"
 #include "service/exit_code.h"
+#include "service/migration_log.h"
 
-static void log_migration(void *ctx, const struct migrate_event *event)
-{
-	(void)ctx;
-	char text[MIGRATE_EVENT_TEXT_SIZE];
-	migrate_event_text(event, text);
-	td_log(TD_LOG_INFO, "migrate", "%s", text);
-}
+#include <poll.h>
+
+#define AGAIN_MS 500
 
 struct store_sqlite_config storage_config(const struct settings *settings)
 {
@@ -20,14 +17,48 @@ struct store_sqlite_config storage_config(const struct settings *settings)
 		.clock = &td_clock_system,
 		.timeout_ms = (unsigned)settings->store_timeout_ms,
 		.migrate = true,
-		.observer = {.observe = log_migration},
+		.observer = {.observe = migration_log},
 	};
 }
 
-enum td_status storage_open(
-	const struct settings *settings, struct store **ret_store, struct td_err *err)
+static enum td_status schema_fits(
+	const struct settings *settings, bool *ret_fits, struct td_err *err)
 {
+	struct td_arena arena = TD_ARENA_INIT;
+	struct migrate_plan plan;
 	const struct store_sqlite_config config = storage_config(settings);
+	enum td_status status = store_sqlite_plan(&config, &arena, &plan, err);
+	if (status == TD_OK)
+		*ret_fits = plan.pending == 0;
+	td_arena_done(&arena);
+	return status;
+}
+
+enum td_status storage_wait_for_schema(const struct settings *settings, storage_go_on_fn *go_on,
+	void *go_on_ctx, struct td_err *err)
+{
+	bool told = false, fits = false;
+	for (;;) {
+		enum td_status status = schema_fits(settings, &fits, err);
+		if (status != TD_OK || fits)
+			return status;
+		if (!told)
+			td_log(TD_LOG_INFO, "sqlite.waiting",
+				"Waiting for the schema of %s, which `tools-dashboard migrate` or "
+				"serve brings up to date",
+				settings->sqlite_path);
+		told = true;
+		(void)poll(NULL, 0, AGAIN_MS);
+		if (!go_on(go_on_ctx))
+			return td_err_set(err, TD_STOPPING, "the service is stopping");
+	}
+}
+
+enum td_status storage_open(
+	const struct settings *settings, bool migrate, struct store **ret_store, struct td_err *err)
+{
+	struct store_sqlite_config config = storage_config(settings);
+	config.migrate = migrate;
 	td_log(TD_LOG_INFO, "sqlite.opening", "Opening SQLite database at %s", config.path);
 	enum td_status status = store_sqlite_open(&config, ret_store, err);
 	if (status == TD_OK)

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "connect/url.h"
 #include "settings/settings_table.h"
 
 #include <stdbool.h>
@@ -120,7 +121,11 @@ struct settings {
 	SETTING_MAP(SETTING_FIELD)
 #undef SETTING_FIELD
 	bool public_url_is_https;
-	const char *sqlite_path; /* of DATABASE_URL, decoded */
+	const char *sqlite_path; /* of DATABASE_URL, decoded; NULL where that is PostgreSQL's */
+	bool uses_postgres;      /* DATABASE_URL, or any POSTGRES_ where that is unset, says so */
+	/* Where PostgreSQL is, in any case: what DATABASE_URL leaves out comes from POSTGRES_. Its
+	 * password is not for use: settings_postgres_password() asks anew. */
+	struct connect_url postgres;
 	const char *config_path; /* of --config; NULL: none */
 	struct setting_origin origin[SETTING_COUNT];
 	struct td_arena arena; /* all text above */
@@ -161,6 +166,11 @@ enum td_status settings_load(const struct settings_input *input, struct settings
 
 /* NULL is fine. */
 void settings_free(struct settings *settings);
+
+/* The password for PostgreSQL as it is now: of DATABASE_URL, else POSTGRES_PASSWORD; files are read
+ * again. *ret_password NULL: there is none. Any thread. */
+enum td_status settings_postgres_password(const struct settings *settings, struct td_arena *arena,
+	const char **ret_password, struct td_err *err) TD_MUST_CHECK;
 
 /* The value of a setting with the mark SETTING_FILE as it is now: where it came through NAME_FILE
  * the file is read again (a rotated secret), else it is what was loaded. *ret_value lives in

@@ -5,6 +5,7 @@
 #include "base/nearest.h"
 #include "settings/settings_convert.h"
 #include "settings/settings_file.h"
+#include "settings/settings_postgres.h"
 #include "settings/settings_value.h"
 
 #include <errno.h>
@@ -317,6 +318,17 @@ static void settle(struct loading *l, enum setting_id id)
 	convert(l, id, file, given, text);
 }
 
+/* Several settings together say where PostgreSQL is. */
+static void settle_postgres(struct loading *l)
+{
+	struct td_err err = TD_ERR_INIT;
+	enum setting_id wrong = SETTING_POSTGRES_HOST;
+	if (settings_settle_postgres(l->settings, &wrong, &err) == TD_OK)
+		return;
+	l->settings->arena.failed |= err.code == TD_NOMEM;
+	add_setting_problem(l, wrong, false, &l->value[wrong], err.text);
+}
+
 enum td_status settings_load(const struct settings_input *input, struct settings **ret_settings,
 	struct settings_problems *ret_problems)
 {
@@ -338,6 +350,7 @@ enum td_status settings_load(const struct settings_input *input, struct settings
 		take_flags(l, input->flags, input->flag_count);
 		for (unsigned i = 0; i < SETTING_COUNT; i++)
 			settle(l, (enum setting_id)i);
+		settle_postgres(l);
 	}
 	td_free(l);
 	if (!ok || settings->arena.failed) {

@@ -20,13 +20,13 @@
 	X(TESTING, "Testing")
 
 /*    name        built   words for a setting whose part is not there */
-#define SETTING_PART_MAP(X)                                  \
-	X(CORE, true, "")                                    \
-	X(POSTGRESQL, false, "PostgreSQL")                   \
-	X(CASSANDRA, false, "Cassandra")                     \
-	X(CONNECT, false, "Connecting to a database server") \
-	X(ACCOUNTS, false, "Signing in")                     \
-	X(EVENTS, false, "The event log")                    \
+#define SETTING_PART_MAP(X)                                 \
+	X(CORE, true, "")                                   \
+	X(POSTGRESQL, true, "PostgreSQL")                   \
+	X(CASSANDRA, false, "Cassandra")                    \
+	X(CONNECT, true, "Connecting to a database server") \
+	X(ACCOUNTS, false, "Signing in")                    \
+	X(EVENTS, false, "The event log")                   \
 	X(TEST_CLOCK, false, "The test clock")
 
 /* Marks: SECRET values are masked and have no flag; FILE: also as NAME_FILE.
@@ -50,19 +50,24 @@
 		"X-Forwarded-For and X-Forwarded-Proto are believed.")                             \
 	X(DATABASE_URL, database_url, DATABASE, "sqlite:///tools-dashboard.db", 1, 2048, NULL,     \
 		SETTING_FILE | SETTING_URL, CORE, STORE,                                           \
-		"The database: `sqlite:///relative.db` or `sqlite:////absolute.db`.")              \
+		"The database: `sqlite:///relative.db`, `sqlite:////absolute.db` or "              \
+		"`postgresql://USER:PASSWORD@HOST:PORT/DATABASE` "                                 \
+		"(several hosts, `[v6]`, percent-encoding and libpq's parameters are "             \
+		"understood).")                                                                    \
 	X(STORE_TIMEOUT, store_timeout_ms, DURATION, "10", 100, 600000, NULL, 0, CORE, STORE,      \
 		"The longest that one operation may take in the store, waiting included; then "    \
 		"the answer is 503.")                                                              \
-	X(POSTGRES_HOST, postgres_host, TEXT, NULL, 1, 1024, NULL, 0, POSTGRESQL, POSTGRESQL,      \
-		"Host, where DATABASE_URL is not set.")                                            \
-	X(POSTGRES_PORT, postgres_port, INT, NULL, 1, 65535, NULL, 0, POSTGRESQL, POSTGRESQL,      \
+	X(POSTGRES_HOST, postgres_host, TEXT, "postgresql", 1, 1024, NULL, 0, POSTGRESQL,          \
+		POSTGRESQL,                                                                        \
+		"Host, where DATABASE_URL does not say. Any POSTGRES_ setting chooses PostgreSQL " \
+		"where DATABASE_URL is unset.")                                                    \
+	X(POSTGRES_PORT, postgres_port, INT, "5432", 1, 65535, NULL, 0, POSTGRESQL, POSTGRESQL,    \
 		"Port.")                                                                           \
-	X(POSTGRES_DB, postgres_db, TEXT, NULL, 1, 63, NULL, 0, POSTGRESQL, POSTGRESQL,            \
+	X(POSTGRES_DB, postgres_db, TEXT, "main_db", 1, 63, NULL, 0, POSTGRESQL, POSTGRESQL,       \
 		"Database.")                                                                       \
-	X(POSTGRES_USER, postgres_user, TEXT, NULL, 1, 63, NULL, 0, POSTGRESQL, POSTGRESQL,        \
+	X(POSTGRES_USER, postgres_user, TEXT, "user", 1, 63, NULL, 0, POSTGRESQL, POSTGRESQL,      \
 		"Role.")                                                                           \
-	X(POSTGRES_PASSWORD, postgres_password, TEXT, NULL, 1, 1024, NULL,                         \
+	X(POSTGRES_PASSWORD, postgres_password, TEXT, "pass", 1, 1024, NULL,                       \
 		SETTING_SECRET | SETTING_FILE, POSTGRESQL, POSTGRESQL, "Password of the role.")    \
 	X(CASSANDRA_CONTACT_POINTS, cassandra_contact_points, TEXT, NULL, 1, 4096, NULL, 0,        \
 		CASSANDRA, CASSANDRA,                                                              \
@@ -92,13 +97,13 @@
 		CASSANDRA, "Our certificate.")                                                     \
 	X(CASSANDRA_TLS_KEY, cassandra_tls_key, PATH, NULL, 1, 4095, NULL, 0, CASSANDRA,           \
 		CASSANDRA, "File with the key of our certificate.")                                \
-	X(CONNECT_MAX_RETRIES, connect_max_retries, INT, NULL, -1, 1000000, NULL, 0, CONNECT,      \
+	X(CONNECT_MAX_RETRIES, connect_max_retries, INT, "5", -1, 1000000, NULL, 0, CONNECT,       \
 		CONNECT, "Attempts after the first at start; -1: for ever.")                       \
-	X(CONNECT_INITIAL_DELAY, connect_initial_delay_ms, DURATION, NULL, 1, 3600000, NULL, 0,    \
+	X(CONNECT_INITIAL_DELAY, connect_initial_delay_ms, DURATION, "2", 1, 3600000, NULL, 0,     \
 		CONNECT, CONNECT, "Wait after the first failed attempt; it doubles.")              \
-	X(CONNECT_MAX_DELAY, connect_max_delay_ms, DURATION, NULL, 1, 3600000, NULL, 0, CONNECT,   \
+	X(CONNECT_MAX_DELAY, connect_max_delay_ms, DURATION, "32", 1, 3600000, NULL, 0, CONNECT,   \
 		CONNECT, "The longest wait between attempts.")                                     \
-	X(CONNECT_TIMEOUT, connect_timeout_ms, DURATION, NULL, 100, 3600000, NULL, 0, CONNECT,     \
+	X(CONNECT_TIMEOUT, connect_timeout_ms, DURATION, "5", 100, 3600000, NULL, 0, CONNECT,      \
 		CONNECT, "The longest that one attempt may take.")                                 \
 	X(CATALOGUE_FILE, catalogue_file, PATH, NULL, 1, 4095, NULL, 0, CORE, CATALOGUE,           \
 		"Packages for an empty store, instead of the four that are compiled in.")          \

@@ -1,6 +1,8 @@
 /* The URL of a database (RFC 3986 syntax), and how to show one without its password. */
 #include "settings/settings_value.h"
 
+#include "connect/url.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -91,6 +93,18 @@ static enum td_status read_sqlite(
 	return TD_OK;
 }
 
+/* Checked here, read in settings_postgres.c. */
+static enum td_status read_postgres(
+	struct td_slice text, struct td_arena *arena, const char **ret_path, struct td_err *err)
+{
+	struct connect_url url;
+	enum td_status status = connect_url_parse(
+		text, "", SETTINGS_POSTGRES_PORT, arena, &url, err);
+	if (status == TD_OK)
+		*ret_path = NULL;
+	return status;
+}
+
 enum td_status settings_read_database(
 	struct td_slice text, struct td_arena *arena, const char **ret_path, struct td_err *err)
 {
@@ -98,14 +112,17 @@ enum td_status settings_read_database(
 	struct td_slice rest;
 	if (!cut_scheme(text, &scheme, &rest))
 		return td_err_set(err, TD_INVALID,
-			"its scheme is missing; write sqlite:///relative.db or "
-			"sqlite:////absolute.db");
+			"its scheme is missing; write "
+			"postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
+			"sqlite:///relative.db or sqlite:////absolute.db");
 	if (td_slice_is_nocase(scheme, "sqlite"))
 		return read_sqlite(rest, arena, ret_path, err);
 	if (td_slice_is_nocase(scheme, "postgresql") || td_slice_is_nocase(scheme, "postgres"))
-		return td_err_set(err, TD_UNAVAILABLE,
-			"PostgreSQL is not built into this version yet; use sqlite:///FILE");
-	return td_err_set(err, TD_INVALID, "its scheme '%.*s' is not known; use sqlite:///FILE",
+		return read_postgres(text, arena, ret_path, err);
+	return td_err_set(err, TD_INVALID,
+		"its scheme '%.*s' is not known; use postgresql://USER:PASSWORD@HOST:PORT/DATABASE "
+		"or "
+		"sqlite:///FILE",
 		scheme.len > 20 ? 20 : (int)scheme.len, scheme.ptr);
 }
 

@@ -46,8 +46,9 @@ enum td_status settings_read_addresses(struct td_slice text, struct td_arena *ar
 	const char **ret_list, struct td_err *err) TD_MUST_CHECK;
 
 /* sqlite:///relative.db or sqlite:////absolute.db, percent-encoding decoded; a "+driver" behind the
- * scheme is ignored. *ret_path lives in `arena`. TD_UNAVAILABLE: a form of another database, whose
- * part is not built. The text of `err` never holds the user part or the query. */
+ * scheme is ignored. *ret_path lives in `arena`. NULL for a URL of PostgreSQL, which is checked.
+ * The text of `err` never holds the user part or the query. */
+#define SETTINGS_POSTGRES_PORT 5432
 enum td_status settings_read_database(struct td_slice text, struct td_arena *arena,
 	const char **ret_path, struct td_err *err) TD_MUST_CHECK;
 

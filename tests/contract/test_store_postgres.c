@@ -86,10 +86,13 @@ static void run(PGconn *conn, const char *sql)
 	PQclear(r);
 }
 
-static const char *give_password(void *ctx)
+static enum td_status give_password(
+	void *ctx, struct td_arena *arena, const char **ret_password, struct td_err *err)
 {
 	(void)ctx;
-	return "pass";
+	(void)err;
+	*ret_password = td_arena_strndup(arena, "pass", 4);
+	return *ret_password != NULL ? TD_OK : TD_NOMEM;
 }
 
 static struct store *create(const char *name, size_t queue_limit)

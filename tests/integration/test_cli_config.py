@@ -50,9 +50,9 @@ def test_all_wrong_settings_at_once(tmp_path):
     (tmp_path / "td.conf").write_text("PROT=1\nnonsense\nHTTP_MAX_BODY=64KB\n")
     for command in ("config", "serve", "migrate", "populate"):
         done = run(command, "--config", "td.conf", "--host", "a b", folder=tmp_path,
-                   PORT=70000, LOG_LEVEL="loud", STORE_TIMEOUT="5x", POSTGRES_HOST="db",
+                   PORT=70000, LOG_LEVEL="loud", STORE_TIMEOUT="5x", POSTGRES_PORT="x",
                    CASSANDRA_CONTACT_POINTS="a", TEST_CLOCK="2026-01-01T00:00:00Z",
-                   DATABASE_URL="postgresql://user:hunter2@db/main_db", PUBLIC_URL="example.com",
+                   DATABASE_URL="postgresql://user:hunter2@db:0/main_db", PUBLIC_URL="example.com",
                    TRUSTED_PROXIES="10.0.0.0/40", TEMPLATES_DIR="/no/such/folder")
         assert (done.returncode, done.stdout) == (3, "")
         lines = done.stderr.splitlines()
@@ -64,10 +64,10 @@ def test_all_wrong_settings_at_once(tmp_path):
                      "PORT: '70000' is not within 0 to 65535",
                      "LOG_LEVEL: 'loud' is not one of its words: use debug, info, warning or error",
                      "STORE_TIMEOUT: '5x' has the unit 'x'",
-                     "POSTGRES_HOST: PostgreSQL is not built into this version yet",
+                     "POSTGRES_PORT: 'x' is not a whole number",
                      "CASSANDRA_CONTACT_POINTS: Cassandra is not built into this version yet",
                      "TEST_CLOCK: The test clock is not built into this version yet",
-                     "DATABASE_URL: PostgreSQL is not built into this version yet",
+                     "DATABASE_URL: the port is 0",
                      "PUBLIC_URL: it must begin with http:// or https://",
                      "TRUSTED_PROXIES: '10.0.0.0/40'",
                      "TEMPLATES_DIR: /no/such/folder: No such file or directory"):
@@ -90,11 +90,13 @@ def test_all_wrong_settings_at_once(tmp_path):
     ("DATABASE_URL", "sqlite:///:memory:", "DATABASE_URL: its path"),
     ("DATABASE_URL_FILE", "/no/such/file", "DATABASE_URL_FILE: /no/such/file: No such file"),
     ("CATALOGUE_FILE", "/no/such/file", "CATALOGUE_FILE: /no/such/file: No such file"),
-    ("POSTGRES_PASSWORD", "hunter2", "POSTGRES_PASSWORD: PostgreSQL is not built"),
-    ("POSTGRES_PASSWORD_FILE", "/hunter2", "POSTGRES_PASSWORD_FILE: PostgreSQL is not built"),
+    ("DATABASE_URL", "postgresql://u:hunter2@h:1x/d", "DATABASE_URL: the port is not a number"),
+    ("DATABASE_URL", "postgresql://u:hunter2%@h/d", "DATABASE_URL: the password has a %"),
+    ("POSTGRES_HOST", "a b", "POSTGRES_HOST: the host has a character"),
+    ("POSTGRES_PASSWORD_FILE", "/hunter", "POSTGRES_PASSWORD_FILE: /hunter: No such file"),
     ("SESSION_TTL", "30d", "SESSION_TTL: Signing in is not built into this version yet"),
     ("EVENTS_RATE", "5000", "EVENTS_RATE: The event log is not built into this version yet"),
-    ("CONNECT_MAX_RETRIES", "-1", "CONNECT_MAX_RETRIES: "),
+    ("CONNECT_MAX_RETRIES", "-2", "CONNECT_MAX_RETRIES: "),
 ])
 def test_a_wrong_value_names_variable_and_part(name, value, text):
     done = run("config", **{name: value})

@@ -136,13 +136,10 @@ static enum td_status fail_at_limit(const struct attempt *a, struct connect_fail
 	return fail(a, CONNECT_SILENT, "the connection was accepted, but then nothing came", f);
 }
 
-static PGconn *begin(const struct attempt *a)
+static PGconn *begin(const struct attempt *a, const char *password)
 {
 	struct params p = {.count = 0};
 	char port[8];
-	const char *password = a->config->password != NULL
-				       ? a->config->password(a->config->password_ctx)
-				       : NULL;
 	(void)snprintf(port, sizeof(port), "%u", a->port);
 	set_defaults(&p, a->config);
 	set_param(&p, "host", a->host);
@@ -152,6 +149,29 @@ static PGconn *begin(const struct attempt *a)
 	p.names[p.count] = NULL;
 	p.values[p.count] = NULL;
 	return PQconnectStartParams(p.names, p.values, /* expand_dbname= */ 0);
+}
+
+/* With the password as it is now, which is forgotten at once. */
+static enum td_status begin_with_password(
+	const struct attempt *a, PGconn **ret_conn, struct connect_failure *f)
+{
+	struct td_arena arena = TD_ARENA_INIT;
+	struct td_err err = TD_ERR_INIT;
+	const char *password = NULL;
+	enum td_status status = TD_OK;
+	if (a->config->password != NULL)
+		status = a->config->password(a->config->password_ctx, &arena, &password, &err);
+	if (status != TD_OK) {
+		status = fail(a, CONNECT_SETTING, err.text, f);
+	} else {
+		*ret_conn = begin(a, password);
+		if (*ret_conn == NULL)
+			status = fail(a, CONNECT_UNKNOWN, "no memory", f);
+	}
+	if (password != NULL)
+		explicit_bzero((char *)(uintptr_t)password, strlen(password));
+	td_arena_done(&arena);
+	return status;
 }
 
 /* Drives libpq's state machine. The socket may be another one after each step. */
@@ -212,12 +232,13 @@ static void ignore_notice(void *ctx, const PGresult *result)
 static enum td_status connect_address(struct attempt *a, const struct connect_limit *limit,
 	PGconn **ret_conn, struct connect_failure *f)
 {
-	PGconn *conn = begin(a);
-	if (conn == NULL)
-		return fail(a, CONNECT_UNKNOWN, "no memory", f);
+	PGconn *conn = NULL;
+	enum td_status status = begin_with_password(a, &conn, f);
+	if (status != TD_OK)
+		return status;
 	(void)PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
 	(void)PQsetNoticeReceiver(conn, ignore_notice, NULL);
-	enum td_status status = drive(a, conn, limit, f);
+	status = drive(a, conn, limit, f);
 	if (status == TD_OK && PQsetnonblocking(conn, 1) != 0)
 		status = fail(a, CONNECT_UNKNOWN, "the socket cannot be made non-blocking", f);
 	if (status == TD_OK)

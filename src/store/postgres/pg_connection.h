@@ -8,10 +8,9 @@
 
 #include <libpq-fe.h>
 
-/* Reads the password anew at every connection (a file may have been replaced). Gives NULL where
- * none is set. The text is the callee's until the next call in the same thread; it is used at once
- * and never kept. */
-typedef const char *pg_password_fn(void *ctx);
+/* As store_postgres_password_fn. */
+typedef enum td_status pg_password_fn(
+	void *ctx, struct td_arena *arena, const char **ret_password, struct td_err *err);
 
 struct pg_config {
 	struct connect_url url;   /* without the password; borrowed until the store is destroyed */

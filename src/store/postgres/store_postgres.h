@@ -13,9 +13,10 @@
 #include "migrate/migrate.h"
 #include "store/store.h"
 
-/* Reads the password anew at every connection. The text stays valid until the next call in the same
- * thread; NULL: none. */
-typedef const char *store_postgres_password_fn(void *ctx);
+/* Gives the password, anew at every connection, because a file may have been replaced; into
+ * `arena`, which is wiped soon after. *ret_password NULL: none. Any thread of the store. */
+typedef enum td_status store_postgres_password_fn(
+	void *ctx, struct td_arena *arena, const char **ret_password, struct td_err *err);
 
 struct store_postgres_config {
 	struct connect_url

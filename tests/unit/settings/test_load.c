@@ -168,16 +168,94 @@ static void test_texts_name_variable_and_part(void **state)
 static void test_parts_not_built_are_refused(void **state)
 {
 	(void)state;
-	assert_problem("POSTGRES_HOST=db",
-		"POSTGRES_HOST: PostgreSQL is not built into this version yet; unset it");
 	assert_problem("CASSANDRA_CONTACT_POINTS=a,b",
 		"CASSANDRA_CONTACT_POINTS: Cassandra is not built into this version yet; unset it");
 	assert_problem("TEST_CLOCK=2026-01-01T00:00:00Z",
 		"TEST_CLOCK: The test clock is not built into this version yet; unset it");
 	assert_problem("SESSION_TTL=1d",
 		"SESSION_TTL: Signing in is not built into this version yet; unset it");
-	assert_problem("DATABASE_URL=postgresql://u:secret@h/d",
-		"DATABASE_URL: PostgreSQL is not built into this version yet; use sqlite:///FILE");
+}
+
+/* Loads one or two settings from the environment; the caller frees it. */
+static struct settings *load_two(const char *one, const char *two)
+{
+	const char *environment[] = {one, two, NULL};
+	const struct settings_input input = {.environment = environment};
+	struct settings *settings = NULL;
+	struct settings_problems problems;
+	assert_int_equal(settings_load(&input, &settings, &problems), TD_OK);
+	return settings;
+}
+
+/* DATABASE_URL decides; without it any POSTGRES_ chooses PostgreSQL; what is left out has its
+ * default. */
+static void test_postgres_is_chosen_by_url_or_by_its_settings(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *one, *two;
+		bool postgres;
+		const char *user, *host, *database;
+		uint16_t port;
+	} rows[] = {
+		{NULL, NULL, false, "user", "postgresql", "main_db", 5432},
+		{"POSTGRES_HOST=db", NULL, true, "user", "db", "main_db", 5432},
+		{"POSTGRES_PORT=6000", "POSTGRES_DB=d", true, "user", "postgresql", "d", 6000},
+		{"DATABASE_URL=postgresql://u:secret@h/d", "POSTGRES_HOST=db", true, "u", "h", "d",
+			5432},
+		{"DATABASE_URL=postgres+asyncpg://h:1", "POSTGRES_USER=me", true, "me", "h",
+			"main_db", 1},
+		{"DATABASE_URL=sqlite:///x.db", "POSTGRES_HOST=db", false, "user", "db", "main_db",
+			5432},
+		{"DATABASE_URL=", "POSTGRES_USER=", false, "user", "postgresql", "main_db", 5432},
+	};
+	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
+		struct settings *s = load_two(rows[i].one, rows[i].two);
+		assert_int_equal(s->uses_postgres, rows[i].postgres);
+		assert_int_equal(s->sqlite_path == NULL, rows[i].postgres);
+		assert_string_equal(s->postgres.user, rows[i].user);
+		assert_string_equal(s->postgres.hosts[0].name, rows[i].host);
+		assert_string_equal(s->postgres.database, rows[i].database);
+		assert_int_equal(s->postgres.hosts[0].port, rows[i].port);
+		settings_free(s);
+	}
+}
+
+/* The URL's password goes before POSTGRES_PASSWORD, which fills the gap only where it is set. */
+static void test_postgres_password_comes_from_the_winner(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *one, *two, *password;
+	} rows[] = {
+		{"DATABASE_URL=postgresql://u:p%40ss@h/d", "POSTGRES_PASSWORD=other", "p@ss"},
+		{"DATABASE_URL=postgresql://u@h/d", "POSTGRES_PASSWORD=other", "other"},
+		{"DATABASE_URL=postgresql://u@h/d", NULL, NULL},
+		{"POSTGRES_HOST=h", NULL, "pass"},
+		{"POSTGRES_PASSWORD=x y", NULL, "x y"},
+	};
+	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
+		struct td_arena arena = TD_ARENA_INIT;
+		struct settings *s = load_two(rows[i].one, rows[i].two);
+		const char *password = "";
+		assert_int_equal(settings_postgres_password(s, &arena, &password, NULL), TD_OK);
+		if (rows[i].password == NULL)
+			assert_null(password);
+		else
+			assert_string_equal(password, rows[i].password);
+		td_arena_done(&arena);
+		settings_free(s);
+	}
+}
+
+/* What is wrong in PostgreSQL's settings is named with its part, and the password never. */
+static void test_postgres_settings_that_are_wrong_are_named(void **state)
+{
+	(void)state;
+	assert_problem("POSTGRES_HOST=a b",
+		"POSTGRES_HOST: the host has a character that no host name has");
+	assert_problem("DATABASE_URL=postgresql://u:secret@h:99999/d",
+		"DATABASE_URL: the port is larger than 65535");
 }
 
 /* A secret's value, good or bad, is in no message and in nothing that is shown. */
@@ -363,6 +441,9 @@ int main(void)
 		cmocka_unit_test(test_all_problems_at_once),
 		cmocka_unit_test(test_texts_name_variable_and_part),
 		cmocka_unit_test(test_parts_not_built_are_refused),
+		cmocka_unit_test(test_postgres_is_chosen_by_url_or_by_its_settings),
+		cmocka_unit_test(test_postgres_password_comes_from_the_winner),
+		cmocka_unit_test(test_postgres_settings_that_are_wrong_are_named),
 		cmocka_unit_test(test_secrets_stay_secret),
 		cmocka_unit_test(test_flag_with_password_is_refused),
 		cmocka_unit_test(test_value_through_a_file),

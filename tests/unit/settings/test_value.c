@@ -227,8 +227,8 @@ static void test_database_names_the_part_that_is_wrong(void **state)
 		{"sqlite:///:memory:", "memory"},
 		{"sqlite:///file:x", "memory"},
 		{"sqlite:///folder/", "ends with '/'"},
-		{"postgresql://u:secret@h/d", "PostgreSQL is not built"},
-		{"postgres+asyncpg://u:secret@h/d", "PostgreSQL is not built"},
+		{"postgresql://u:secret@h:x/d", "port is not a number"},
+		{"postgres+asyncpg://u:secret@h:0/d", "port is 0"},
 	};
 	struct td_arena arena = TD_ARENA_INIT;
 	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
