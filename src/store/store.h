@@ -284,8 +284,8 @@ void store_each_lane(struct store *store, store_lane_fn *fn, void *ctx);
 /* Answers what has passed its deadline; td_tick_fn's shape. */
 void store_expire(void *store, uint64_t now_ms);
 
-/* From now on no operation waits for a lock or a server longer than this, whatever its own deadline:
- * so that it is answered while there is somebody to answer to. Before store_stop(). */
+/* From now on no operation waits for a lock or a server longer than this, whatever its own
+ * deadline: so that it is answered while there is somebody to answer to. Before store_stop(). */
 void store_hurry(struct store *store, uint64_t deadline_ms);
 
 /* Runs what waits until the deadline, answers the rest TD_STOPPING, takes nothing more. */

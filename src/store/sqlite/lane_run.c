@@ -340,13 +340,37 @@ enum batch_end {
 	BATCH_TAKEN_BACK /* nothing of it was done; `err` says why */
 };
 
+/* A file that was moved or deleted can still be written, and be gone for the next start: nothing
+ * may be acknowledged then. */
+static enum td_status check_file_is_there(struct sqlite_conn *conn, struct td_err *err)
+{
+	int moved = 0;
+	int rc = sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	if (rc != SQLITE_OK)
+		return sqlite_conn_fail(conn, rc, err);
+	if (moved == 0)
+		return TD_OK;
+	(void)td_err_set(err, TD_UNAVAILABLE,
+		"the database file %s was moved or deleted while it is in use; put it back, or "
+		"start again",
+		conn->path);
+	td_err_check(err, "sqlite.writable");
+	return TD_UNAVAILABLE;
+}
+
+static enum td_status begin_write(struct sqlite_conn *conn, struct td_err *err)
+{
+	enum td_status status = check_file_is_there(conn, err);
+	return status == TD_OK ? sqlite_conn_begin(conn, SQLITE_QUERY(BEGIN_WRITE), err) : status;
+}
+
 static enum batch_end write_batch(
 	struct sqlite_lane *l, struct lane_job **jobs, size_t count, struct td_err *err)
 {
 	uint64_t before_ms = td_clock_mono_ms(l->conn.clock);
 	set_deadline(l, jobs, count);
 	l->seen.known = false;
-	if (sqlite_conn_begin(&l->conn, SQLITE_QUERY(BEGIN_WRITE), err) != TD_OK) {
+	if (begin_write(&l->conn, err) != TD_OK) {
 		fail_all(l, jobs, count, err);
 		return BATCH_DONE;
 	}
@@ -444,7 +468,8 @@ static void probe(struct sqlite_lane *l, enum sqlite_query begin)
 {
 	struct td_err err = TD_ERR_INIT;
 	int64_t version = 0;
-	if (sqlite_conn_begin(&l->conn, begin, &err) == TD_OK &&
+	if (check_file_is_there(&l->conn, &err) == TD_OK &&
+		sqlite_conn_begin(&l->conn, begin, &err) == TD_OK &&
 		sqlite_conn_number(&l->conn, SQLITE_QUERY(CATALOGUE_VERSION), &version, &err) ==
 			TD_OK)
 		note_success(l);

@@ -177,7 +177,9 @@ static enum td_status start_writer(
 	if (status == TD_OK && rc != SQLITE_OK)
 		status = sqlite_conn_fail(&s->writer.conn, rc, err);
 	if (status == TD_OK)
-		status = sqlite_conn_exec(&s->writer.conn, "PRAGMA wal_autocheckpoint = 4000", err);
+		status = sqlite_conn_exec(&s->writer.conn,
+			"PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864",
+			err);
 	return status == TD_OK ? start_lane(s, &s->writer, &lane, err) : status;
 }
 
