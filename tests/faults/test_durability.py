@@ -5,7 +5,7 @@ import random
 import threading
 
 import pytest
-from conftest import Shim, harness, users_of
+from disk import Shim, harness, users_of
 from load import Load
 
 LONG = harness.LONG

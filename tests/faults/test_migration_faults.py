@@ -4,7 +4,7 @@ import os
 import sqlite3
 
 import pytest
-from conftest import Shim, harness
+from disk import Shim, harness
 
 
 def migrations_of(database):
