@@ -8,6 +8,9 @@
 #define PROGRESS_BYTES 4096
 #define SEND_ROUNDS    10
 
+#define FIRST_LOOK_MS    200
+#define STATE_CLOSE_WAIT 8 /* TCP_CLOSE_WAIT, which only netinet/tcp.h names */
+
 static const char timeout_answer[] =
 	"HTTP/1.1 408 Request Timeout\r\n"
 	"Content-Type: application/problem+json\r\n"
@@ -31,7 +34,7 @@ uint64_t http_late_pause_ms(const struct http_conns_config *config)
 	uint64_t pause = least / 8;
 	if (pause < 20)
 		return 20;
-	return pause > 1000 ? 1000 : pause;
+	return pause > 250 ? 250 : pause;
 }
 
 static bool get_tcp(const struct http_conn *conn, struct tcp_info *ret_info)
@@ -68,12 +71,21 @@ static void check_idle(struct http_conn *conn, uint64_t old, uint64_t now_ms)
 		end(conn, old, now_ms);
 		return;
 	}
-	uint64_t looked = conn->looked_ms > since ? conn->looked_ms : since;
-	if (now_ms < looked + config->header_ms / 8)
+	uint64_t pause = config->header_ms / 8;
+	bool is_first = conn->looked_ms < since;
+	if (is_first && pause > FIRST_LOOK_MS)
+		pause = FIRST_LOOK_MS;
+	if (now_ms < (is_first ? since : conn->looked_ms) + pause)
 		return;
 	conn->looked_ms = now_ms;
 	struct tcp_info info;
-	if (!get_tcp(conn, &info) || info.tcpi_bytes_received == 0)
+	if (!get_tcp(conn, &info))
+		return;
+	/* The client has closed its side before its request was read: libmicrohttpd waits for an
+	 * edge that never comes. What has arrived is still read and answered. */
+	if (info.tcpi_state == STATE_CLOSE_WAIT)
+		(void)shutdown(conn->fd, SHUT_RD);
+	if (info.tcpi_bytes_received == 0)
 		return;
 	/* Bytes that came after the last answer was done are the beginning of a header. The
 	 * kernel's time is in ticks of up to 10 ms. */

@@ -6,7 +6,7 @@
 #include "http/conns.h"
 
 /* How long the ticker may leave all connections unlooked at: an eighth of the shortest deadline, at
- * least 20 ms, at most a second. */
+ * least 20 ms, at most 250. */
 uint64_t http_late_pause_ms(const struct http_conns_config *config);
 
 /* Shuts the connection down where its phase has lasted too long. The first byte of a request is not

@@ -1,6 +1,7 @@
 """Methods, statuses, conditional requests, encodings, and what a handler is told of its request."""
 
 import json
+import socket
 
 import pytest
 
@@ -193,6 +194,17 @@ def test_waiting_requests_are_continued(probe):
     answer = wire.get(probe, "/await-not")
     assert answer.status == 503 and answer.one("Retry-After") == "1"
     problem(answer, "overloaded")
+
+
+@pytest.mark.parametrize("target", ["/hello", "/prepared", "/await?ms=50"])
+def test_client_that_closes_its_side_is_answered_and_closed(probe, target):
+    """The library misses an end that arrives together with the request; the ticker does not."""
+    for _ in range(5):
+        with probe.connect() as sock:
+            sock.sendall(b"GET %s HTTP/1.1\r\nHost: h\r\n\r\n" % target.encode())
+            sock.shutdown(socket.SHUT_WR)
+            data, closed = wire.read_to_end(sock, 5)
+            assert closed and wire.parse(data)[0].status == 200
 
 
 def test_faults_of_a_handler_are_500(probe):

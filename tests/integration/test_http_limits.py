@@ -108,12 +108,12 @@ def test_client_that_does_not_read_is_ended():
 
 def test_client_that_reads_slowly_gets_all_of_it():
     """A slow reader that reads is not one that does not read."""
-    with wire.Probe(SEND_MS=400) as p, socket.socket() as sock:
+    with wire.Probe(SEND_MS=1000) as p, socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         sock.settimeout(10)
         sock.connect((p.host, p.port))
         sock.sendall(b"GET /big HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-        got, pause = 0, 0.03
+        got, pause = 0, 0.05
         while True:
             piece = sock.recv(1 << 20)
             if not piece:
