@@ -136,6 +136,15 @@ static const char *error_words(const struct http_problem *problem)
 	return problem->status >= 500 ? "internal" : "request";
 }
 
+/* What was asked for, where a browser takes it as an address of ours ("//host" is not). */
+static struct td_slice own_address(const struct http_request *rq)
+{
+	struct td_slice target = http_target(rq);
+	bool is_path = target.len > 0 && target.ptr[0] == '/';
+	bool is_host = target.len > 1 && (target.ptr[1] == '/' || target.ptr[1] == '\\');
+	return is_path && !is_host ? target : TD_SLICE("/pricing");
+}
+
 static void reply_error(const struct visit *v, const struct http_problem *problem)
 {
 	struct td_arena *arena = http_arena(v->rq);
@@ -155,7 +164,7 @@ static void reply_error(const struct visit *v, const struct http_problem *proble
 	}
 	bool again = problem->status == 503 || problem->status == 429;
 	if (again)
-		tpl_put_text(arena, root, "retry", http_target(v->rq));
+		tpl_put_text(arena, root, "retry", own_address(v->rq));
 	(void)snprintf(number, sizeof(number), "%u",
 		problem->retry_after_s > 0 ? problem->retry_after_s : 1);
 	const struct http_header retry = {"Retry-After", number};

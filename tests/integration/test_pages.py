@@ -150,6 +150,8 @@ def test_a_browser_that_comes_too_early_is_told_so(start_server, tmp_path):
     assert reply.headers["content-type"].startswith("text/html")
     assert "We are starting" in reply.text
     assert "Estamos arrancando" in page(client, "/checkout/free?lang=es").text
+    assert 'href="/pricing?lang=en"' in reply.text  # try again
+    assert 'href="//' not in page(client, "//example.org/checkout").text
     assert page(client, "/problems").status == 200
     assert client.get("/static/style.css").status == 200
     holder.execute("ROLLBACK")
