@@ -23,6 +23,16 @@ SECONDS = 60
 WORK = os.path.join(builds.folder("fuzz"), "canaries")
 
 
+class Unplanted(Exception):
+    """The bug could not be put into a copy: the parser changed, and the row must follow."""
+
+
+def run_step(command):
+    done = subprocess.run(command, cwd=builds.folder("fuzz"), capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Unplanted(done.stderr[:2000])
+
+
 def compile_command(path):
     """The arguments that the fuzz build compiles a source file with."""
     with open(os.path.join(builds.folder("fuzz"), "compile_commands.json"), encoding="utf-8") as file:
@@ -30,7 +40,7 @@ def compile_command(path):
             if os.path.realpath(os.path.join(row["directory"], row["file"])) == \
                     os.path.realpath(os.path.join(builds.ROOT, path)):
                 return shlex.split(row["command"])
-    raise SystemExit(f"error: {path} is in no build")
+    raise Unplanted(f"{path} is in no build")
 
 
 def link_command(target):
@@ -46,8 +56,7 @@ def plant(row):
     with open(os.path.join(builds.ROOT, row["file"]), encoding="utf-8") as file:
         text = file.read()
     if text.count(row["from"]) != 1:
-        raise SystemExit(f"error: {row['file']} has {row['from']!r} {text.count(row['from'])} "
-                         "times: mend tests/fuzz/canaries.json")
+        raise Unplanted(f"{row['file']} has {row['from']!r} {text.count(row['from'])} times")
     source = os.path.join(WORK, name + "_planted.c")
     with open(source, "w", encoding="utf-8") as file:
         file.write(text.replace(row["from"], row["to"]))
@@ -56,18 +65,22 @@ def plant(row):
     command[command.index("-c") + 1] = source
     for flag in ("-MF", "-MQ"):
         command[command.index(flag) + 1] = source + ".d"
-    subprocess.run(command, cwd=builds.folder("fuzz"), check=True, capture_output=True)
+    run_step(command)
     command = link_command(name)
     program = os.path.join(WORK, "fuzz_" + name)
     command[command.index("-o") + 1] = program
     # Before the libraries: what the copy defines is not looked for in them.
     command.insert(command.index("-o") + 3, source + ".o")
-    subprocess.run(command, cwd=builds.folder("fuzz"), check=True, capture_output=True)
+    run_step(command)
     return program
 
 
 def is_found(row):
-    program = plant(row)
+    try:
+        program = plant(row)
+    except Unplanted as why:
+        print(f"FAILED {row['target']:16} mend tests/fuzz/canaries.json: {why}", flush=True)
+        return False
     kept = os.path.join(WORK, row["target"] + "-corpus")
     shutil.rmtree(kept, ignore_errors=True)
     os.makedirs(kept)

@@ -13,8 +13,8 @@ struct parser {
 
 static enum td_status refuse(const struct parser *p, const char *what)
 {
-	return td_err_set(
-		p->err, TD_INVALID, "%s%s%s", p->variable, p->variable[0] != '\0' ? ": " : "", what);
+	return td_err_set(p->err, TD_INVALID, "%s%s%s", p->variable,
+		p->variable[0] != '\0' ? ": " : "", what);
 }
 
 static int hex_value(char c)

@@ -3,9 +3,32 @@
 
 #include "http/address.h"
 
+#include <netinet/in.h>
+
+/* As it comes from the system. */
+static void read_socket_address(const uint8_t *data, size_t size)
+{
+	struct sockaddr_storage sa = {.ss_family = AF_UNIX};
+	struct http_address address;
+	FUZZ_CLAIM(!http_address_of((struct sockaddr *)&sa, &address));
+	if (size < 16)
+		return;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&sa;
+	in6->sin6_family = AF_INET6;
+	memcpy(&in6->sin6_addr, data, 16);
+	FUZZ_CLAIM(http_address_of((struct sockaddr *)&sa, &address));
+	FUZZ_CLAIM(memcmp(address.bytes, data, 16) == 0);
+	struct sockaddr_in *in = (struct sockaddr_in *)&sa;
+	in->sin_family = AF_INET;
+	memcpy(&in->sin_addr, data, 4);
+	FUZZ_CLAIM(http_address_of((struct sockaddr *)&sa, &address));
+	FUZZ_CLAIM(memcmp(address.bytes + 12, data, 4) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct td_slice text = fuzz_slice(data, size);
+	read_socket_address(data, size);
 	struct http_address address, same;
 	struct http_network network;
 	char out[HTTP_ADDRESS_TEXT_SIZE];

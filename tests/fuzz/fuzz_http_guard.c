@@ -1,5 +1,5 @@
-/* The framing guard and the routes: lines of "METHOD TARGET", then "name:value" for each header;
- * lines end with LF. */
+/* The framing guard and the routes: "routes" and a pattern a line, or lines of "METHOD TARGET",
+ * then "name:value" for each header; lines end with LF. */
 #include "fuzz.h"
 
 #include "http/guard.h"
@@ -40,6 +40,32 @@ static void find_route(struct td_slice path, enum http_method_id method)
 		FUZZ_CLAIM(http_route_row(match.pattern, method) < (int)routes()->row_count);
 		for (size_t i = 0; i < match.pattern->param_count; i++)
 			FUZZ_CLAIM(match.values[i].len > 0);
+		FUZZ_CLAIM(http_pattern_param(match.pattern, "x") < (int)HTTP_PARAMS_MOST);
+	}
+	td_arena_done(&arena);
+}
+
+/* Each line is a pattern: what the table takes, it finds again. */
+static void add_routes(struct td_slice patterns)
+{
+	static struct http_route_table table;
+	struct td_arena arena = TD_ARENA_INIT;
+	struct td_slice line;
+	http_route_table_init(&table);
+	while (td_slice_cut(&patterns, '\n', &line)) {
+		struct td_err err = TD_ERR_INIT;
+		struct http_match match;
+		char *pattern = td_arena_strndup(&arena, line.ptr, line.len);
+		if (pattern == NULL)
+			break;
+		struct http_route row = {.method = line.len % 7 == 6 ? "FETCH" : "GET",
+			.pattern = pattern,
+			.handler = handle};
+		if (http_route_table_add(&table, &row, &err) != TD_OK)
+			FUZZ_CLAIM(err.text[0] != '\0');
+		else if (strpbrk(pattern, "%{}") == NULL &&
+			 http_route_find(&table, td_slice_str(pattern), &arena, &match) == TD_OK)
+			FUZZ_CLAIM(match.pattern != NULL);
 	}
 	td_arena_done(&arena);
 }
@@ -52,6 +78,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t body_len = 0;
 	if (!td_slice_cut(&rest, '\n', &line))
 		return 0;
+	if (td_slice_is(line, "routes")) {
+		add_routes(rest);
+		return 0;
+	}
 	target = line;
 	if (!td_slice_cut(&target, ' ', &method))
 		return 0;

@@ -9,6 +9,8 @@
 #include "base/utf8.h"
 #include "base/uuid.h"
 
+#include <sodium.h>
+
 static void read_utf8(struct td_slice text)
 {
 	struct td_buf out = TD_BUF_INIT;
@@ -48,13 +50,35 @@ static void read_money(struct td_slice text)
 
 static void read_time(struct td_slice text)
 {
-	int64_t ms, same;
+	int64_t ms, same, now = td_clock_wall_ms(&td_clock_system);
 	char out[TD_TIME_TEXT_SIZE];
+	td_time_format(now, out);
+	FUZZ_CLAIM(td_time_parse(td_slice_str(out), &same) && same == now);
+	FUZZ_CLAIM(td_clock_mono_ms(&td_clock_system) > 0);
 	if (!td_time_parse(text, &ms) || ms < INT64_C(-62167219200000) ||
 		ms > INT64_C(253402300799999))
 		return;
 	td_time_format(ms, out);
 	FUZZ_CLAIM(td_time_parse(td_slice_str(out), &same) && same == ms);
+}
+
+/* A key with one byte of the input in it is no key. */
+static void read_key(struct td_slice text)
+{
+	char key[APIKEY_TEXT_SIZE];
+	uint8_t hash[TD_SHA256_SIZE];
+	FUZZ_CLAIM(!apikey_is_wellformed(text) || text.len == APIKEY_LEN);
+	if (sodium_init() < 0)
+		return;
+	apikey_generate(key);
+	FUZZ_CLAIM(apikey_is_wellformed(td_slice_str(key)));
+	apikey_hash(td_slice_str(key), hash);
+	if (text.len > 1 && key[(uint8_t)text.ptr[0] % APIKEY_LEN] != text.ptr[1]) {
+		key[(uint8_t)text.ptr[0] % APIKEY_LEN] = text.ptr[1];
+		FUZZ_CLAIM(!apikey_is_wellformed(td_slice(key, APIKEY_LEN)));
+	}
+	apikey_wipe(key, sizeof(key));
+	FUZZ_CLAIM(key[0] == '\0');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -68,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if (way == 2)
 		FUZZ_CLAIM(!td_uuid_is_valid(text) || text.len == 36);
 	else if (way == 3)
-		FUZZ_CLAIM(!apikey_is_wellformed(text) || text.len == APIKEY_LEN);
+		read_key(text);
 	else if (way == 4)
 		FUZZ_CLAIM(app_email_fault(text) != NULL || text.len <= 254);
 	else if (way == 5)
