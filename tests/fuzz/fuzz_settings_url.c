@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct td_err err = TD_ERR_INIT;
 	const char *path = NULL;
 	enum td_status status = settings_read_database(text, &arena, &path, &err);
-	FUZZ_CLAIM((status == TD_OK) == (path != NULL));
+	FUZZ_CLAIM(status == TD_OK || path == NULL); /* PostgreSQL has none */
 	FUZZ_CLAIM((status == TD_OK) == (err.text[0] == '\0'));
 	(void)settings_url_has_password(text);
 	const char *shown = settings_url_mask(text, &arena);
