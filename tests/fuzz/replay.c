@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define FILE_MOST        (1u << 20)
-#define BEGINNINGS_MOST  64
+#define BEGINNINGS_MOST  24
 #define ALLOCATIONS_MOST 200
 
 static size_t inputs, asked, failing;
