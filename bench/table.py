@@ -56,7 +56,8 @@ def compared_row(figure):
 
 
 def plain_row(figure):
-    value = f"**{spread(figure['ours'])} {figure['unit']}**"
+    noisy = f" ({figure['noisy']} of {figure['measured']} noisy)" if figure.get("noisy") else ""
+    value = f"**{spread(figure['ours'])} {figure['unit']}**{noisy}"
     return [figure["name"], value, "", "", f"{target(figure)} {figure['unit']}", figure["judged"]]
 
 

@@ -11,6 +11,9 @@ from .load import PutLoad, run_wrk
 from .pairs import rounded, spread
 from .servers import PACKAGES, BenchError, free_port
 
+# A start that waited this share of its time for a processor is noisy.
+NOISY_START = 0.2
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -38,23 +41,58 @@ def first_answer(port, deadline):
     raise BenchError("no answer within the time")
 
 
+def scheduled(pid):
+    """Milliseconds that its threads ran, and that they waited for a processor."""
+    ran, waited = 0, 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+            fields = file.read().split()
+        ran += int(fields[0])
+        waited += int(fields[1])
+    return ran / 1e6, waited / 1e6
+
+
+def start_once(ours):
+    """(milliseconds to the first answer, of which it ran, and waited for a processor)"""
+    port = free_port()
+    environment = ours.environment | {"PORT": str(port)}
+    from_time = time.perf_counter()
+    ours.process = subprocess.Popen(
+        [ours.executable, "serve"], env=environment, cwd=ours.folder,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with running(ours):
+        took = (first_answer(port, from_time + 10) - from_time) * 1000
+        return took, *scheduled(ours.process.pid)
+
+
+def is_noisy_start(start):
+    took, _, waited = start
+    return waited > NOISY_START * took
+
+
+def start_quietly(ours, repeats):
+    """Again where it had to wait for a processor; the attempt that waited least is kept."""
+    best = start_once(ours)
+    for _ in range(repeats):
+        if not is_noisy_start(best):
+            break
+        best = min(best, start_once(ours), key=lambda start: start[2] / start[0])
+    return best
+
+
 def measure_start(context):
-    folder = context.folder("start")
     ours = context.ours("start")
     with running(ours):
         ours.start()  # the first run, which makes the database
-    times = []
-    for _ in range(3 if context.quick else 20):
-        port = free_port()
-        environment = ours.environment | {"PORT": str(port)}
-        from_time = time.perf_counter()
-        ours.process = subprocess.Popen(
-            [ours.executable, "serve"], env=environment, cwd=folder,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        with running(ours):
-            times.append((first_answer(port, from_time + 10) - from_time) * 1000)
-    return [figure_of("From exec to the first 200 (not the first run)", "ms", times, 50)]
+    starts = [start_quietly(ours, context.repeats) for _ in range(3 if context.quick else 20)]
+    more = {
+        "cpu_ms": rounded(spread([ran for _, ran, _ in starts])),
+        "waited_ms": rounded(spread([waited for _, _, waited in starts])),
+        "noisy": sum(map(is_noisy_start, starts)),
+    }
+    name = "From exec to the first 200 (not the first run)"
+    return [figure_of(name, "ms", [took for took, _, _ in starts], 50, **more)]
 
 
 def measure_memory(context):
