@@ -311,8 +311,9 @@ static enum td_status make_lane(struct pg_store *s, struct pg_lane *l, const cha
 static enum td_status make_lanes(struct pg_store *s, struct td_err *err)
 {
 	enum td_status status = make_lane(s, &s->writer, "pg-write", pg_run_writes, err);
+	static const char *const names[PG_READERS] = {"pg-read-1", "pg-read-2"};
 	for (size_t i = 0; i < PG_READERS && status == TD_OK; i++)
-		status = make_lane(s, &s->readers[i], "pg-read", pg_run_reads, err);
+		status = make_lane(s, &s->readers[i], names[i], pg_run_reads, err);
 	return status;
 }
 
