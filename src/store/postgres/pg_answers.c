@@ -197,3 +197,36 @@ enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *li
 	pg_columns_done(&c);
 	return status;
 }
+
+#define SWEEP_EVERY_MS 60000
+
+void pg_sweep_answers(void *lane)
+{
+	static const enum pg_type types[] = {PG_TIMESTAMPTZ};
+	struct pg_lane *l = lane;
+	uint64_t now_ms = td_clock_mono_ns() / 1000000u;
+	struct connect_limit limit = {
+		.deadline_ms = now_ms + (uint64_t)l->store->config.connect_timeout_ms,
+		.stop = &l->store->away};
+	if (now_ms < l->sweep_ms || pg_lane_ensure(l, &limit, NULL) != TD_OK)
+		return;
+	l->sweep_ms = now_ms + SWEEP_EVERY_MS;
+	struct pg_columns c;
+	PGresult *r = NULL;
+	pg_columns_begin(&c, types, 1);
+	pg_array_put_time(&c.columns[0], td_clock_wall_ms(l->store->base.clock));
+	enum td_status status = pg_columns_send(l, PG_STMT_ANSWERS_SWEEP, &c);
+	if (status == TD_OK && !pg_sync(l, &limit))
+		status = TD_UNAVAILABLE;
+	if (status == TD_OK) {
+		status = pg_receive(l, &limit, &r, NULL);
+		enum td_status synced = pg_receive_sync(l, &limit, NULL);
+		status = status != TD_OK ? status : synced;
+	}
+	/* What could not be deleted is tried again in a minute; a connection in doubt is not kept.
+	 */
+	if (status != TD_OK)
+		pg_lane_drop(l);
+	PQclear(r);
+	pg_columns_done(&c);
+}

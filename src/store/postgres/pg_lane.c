@@ -86,6 +86,10 @@ static const char *const statements[PG_STMT_COUNT] = {
 		"$6::text[])"
 		" AS k (caller, route, key, http_status, body, location)"
 		" WHERE a.caller = k.caller AND a.route = k.route AND a.key = k.key",
+	[PG_STMT_ANSWERS_SWEEP] = "DELETE FROM idempotency WHERE (caller, route, key) IN"
+				  " (SELECT caller, route, key FROM idempotency WHERE expires_at "
+				  "<= ALL ($1::timestamptz[])"
+				  " ORDER BY expires_at LIMIT 1000)",
 	[PG_STMT_ANSWERS_READ] =
 		"SELECT a.caller, a.route, a.key, a.fingerprint, a.http_status, a.body, a.location"
 		" FROM idempotency a JOIN unnest($1::text[], $2::text[], $3::text[]) AS k (caller, "

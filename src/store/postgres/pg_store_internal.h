@@ -27,6 +27,7 @@ enum pg_statement {
 	PG_STMT_ANSWERS_CLAIM,
 	PG_STMT_ANSWERS_FIX,
 	PG_STMT_ANSWERS_READ,
+	PG_STMT_ANSWERS_SWEEP,
 	PG_STMT_COUNT,
 };
 
@@ -36,6 +37,7 @@ struct pg_lane {
 	struct lane *lane;
 	bool writes;        /* it is the writer: prepares the statements that write too */
 	PGconn *conn;       /* NULL: not connected */
+	uint64_t sweep_ms;  /* when answers that have expired are looked for again */
 	uint64_t retire_ms; /* connections are replaced at this age, so that changed addresses are
 			       noticed */
 };
@@ -138,6 +140,10 @@ enum td_status pg_answers_fix(struct pg_lane *l, const struct connect_limit *lim
 /* In a transaction of its own: what is kept for those whose key was there before; settles them. */
 enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *limit,
 	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
+
+/* The writer has nothing to do: deletes answers that have expired, some at a time, at most once a
+ * minute. A void (*idle)(void *) of a lane; ctx is a struct pg_lane. */
+void pg_sweep_answers(void *lane);
 
 /* pg_catalogue.c: operations on the catalogue and on keys, one at a time. */
 enum td_status pg_run_single(
