@@ -80,6 +80,13 @@ def judge(value, target):
     return "met"
 
 
+def verdict(figure):
+    """As judge(), but where most of the pairs were noisy nothing is claimed."""
+    if figure["noisy_pairs"] * 2 > figure["pairs"]:
+        return "noisy, not judged"
+    return judge(figure["ratio"]["median"], figure["target"])
+
+
 WORDS = {
     "at_most": "at most",
     "at_least": "at least",

@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 
-from .context import HERE, judge, running, words_of
+from .context import HERE, running, verdict, words_of
 from .load import PackagesLoad
 from .machine import version_of_nginx, version_of_postgres, versions_of_python
 from .pairs import NOISY_CPU, summarise
@@ -31,7 +31,7 @@ def compare(context, ours, peer, versions, target):
     figure["peer_settings"] = peer.settings
     figure["target"] = target
     figure |= summarise(pairs, by="cpu")
-    figure["judged"] = judge(figure["ratio"]["median"], target)
+    figure["judged"] = verdict(figure)
     figure["line"] = (
         f"{peer.name}: {figure['ratio']['median']} of its CPU for each answer "
         f"({figure['ours']['cpu_us']['median']} and {figure['peer']['cpu_us']['median']} us; "

@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 
-from .context import judge, running, words_of
+from .context import running, verdict, words_of
 from .load import LoopLoad, PutLoad
 from .pairs import NOISY_RATE, summarise
 from .servers import BenchError
@@ -86,7 +86,7 @@ def make_figure(name, peer_name, pairs, target, settings):
     figure["target"] = target
     figure |= summarise(pairs, by="rate")
     ratio = figure["ratio"]["median"]
-    figure["judged"] = judge(ratio, target)
+    figure["judged"] = verdict(figure)
     figure["line"] = (
         f"{peer_name}: {ratio} times its answers a second "
         f"({figure['ours']['per_second']['median']} and {figure['peer']['per_second']['median']}; "
