@@ -45,8 +45,11 @@ def scheduled(pid):
     """Milliseconds that its threads ran, and that they waited for a processor."""
     ran, waited = 0, 0
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
-            fields = file.read().split()
+        try:
+            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+                fields = file.read().split()
+        except FileNotFoundError:
+            continue  # the thread that starts the service ends when that is done
         ran += int(fields[0])
         waited += int(fields[1])
     return ran / 1e6, waited / 1e6
