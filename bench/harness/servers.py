@@ -131,7 +131,7 @@ class Ours(Server):
 
     def read_port(self):
         with open(self.log, encoding="utf-8", errors="replace") as log:
-            found = re.search(r"Listening on http://[^ ]*:(\d+)", log.read())
+            found = re.search(r"Listening on http://\S*:(\d+)", log.read())
         return int(found.group(1)) if found else None
 
     def make_key(self):

@@ -46,7 +46,7 @@ enum td_status td_thread_start(struct td_thread *ret_thread, const char *name, t
 	if (start == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory to start thread %s", name);
 	*start = (struct start){fn, ctx};
-	pthread_t id;
+	pthread_t id = 0;
 	int rc = start_blocked(&id, start);
 	if (rc != 0) {
 		td_free(start);
