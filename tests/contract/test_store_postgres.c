@@ -2,6 +2,7 @@
  * each test, copied from one that is migrated. */
 #include "contract.h"
 
+#include "store/postgres/pg_library.h"
 #include "store/postgres/store_postgres.h"
 
 #include <libpq-fe.h>
@@ -240,7 +241,7 @@ static void stop_cluster(void)
 
 int main(void)
 {
-	if (sodium_init() < 0 || !start_cluster()) {
+	if (sodium_init() < 0 || pg_library_load(NULL) != TD_OK || !start_cluster()) {
 		(void)fprintf(stderr, "PostgreSQL could not be started in %s\n", cluster);
 		return 1;
 	}

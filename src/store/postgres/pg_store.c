@@ -1,5 +1,7 @@
 #include "store/postgres/pg_store_internal.h"
 
+#include "store/postgres/pg_library.h"
+
 #include "base/alloc.h"
 #include "base/log.h"
 
@@ -322,6 +324,9 @@ static enum td_status make_lanes(struct pg_store *s, struct td_err *err)
 enum td_status store_postgres_create(
 	const struct store_postgres_config *config, struct store **ret_store, struct td_err *err)
 {
+	enum td_status status = pg_library_load(err);
+	if (status != TD_OK)
+		return status;
 	struct pg_store *s = td_alloc_zero(sizeof(*s));
 	if (s == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for the store");
@@ -345,7 +350,7 @@ enum td_status store_postgres_create(
 		.timeout_ms = config->connect_timeout_ms,
 		.clock = config->clock,
 	};
-	enum td_status status = connect_supervisor_create(&supervisor, &s->supervisor, err);
+	status = connect_supervisor_create(&supervisor, &s->supervisor, err);
 	if (status == TD_OK)
 		status = make_lanes(s, err);
 	if (status != TD_OK) {
