@@ -23,6 +23,7 @@ struct connect_supervisor {
 	struct connect_health
 		health; /* guarded by lock; next_attempt_in_ms is unused: see next_attempt_ms */
 	uint64_t next_attempt_ms; /* mono; 0: none planned; guarded by lock */
+	bool interrupted;         /* nobody waits for it any more; guarded by lock */
 	atomic_bool stop;         /* set under the lock, so that no wait misses it; read anywhere */
 	struct td_thread thread;
 	bool joined; /* the stopping thread only */
@@ -245,7 +246,7 @@ enum td_status connect_supervisor_create(const struct connect_supervisor_config 
 enum td_status connect_supervisor_wait(struct connect_supervisor *s)
 {
 	td_lock_take(&s->lock);
-	while (!s->stop &&
+	while (!s->stop && !s->interrupted &&
 		(s->health.state == CONNECT_IS_STARTING || s->health.state == CONNECT_IS_DOWN))
 		td_cond_wait(&s->changed, &s->lock);
 	enum td_status status = TD_OK;
@@ -253,8 +254,18 @@ enum td_status connect_supervisor_wait(struct connect_supervisor *s)
 		status = TD_STOPPING;
 	else if (s->health.state == CONNECT_IS_FAILED)
 		status = TD_UNAVAILABLE;
+	else if (s->health.state != CONNECT_IS_UP)
+		status = TD_STOPPING;
 	td_lock_give(&s->lock);
 	return status;
+}
+
+void connect_supervisor_interrupt(struct connect_supervisor *s)
+{
+	td_lock_take(&s->lock);
+	s->interrupted = true;
+	td_cond_wake_all(&s->changed);
+	td_lock_give(&s->lock);
 }
 
 bool connect_supervisor_is_up(struct connect_supervisor *s)

@@ -109,9 +109,12 @@ struct connect_supervisor;
 enum td_status connect_supervisor_create(const struct connect_supervisor_config *config,
 	struct connect_supervisor **ret_supervisor, struct td_err *err) TD_MUST_CHECK;
 
-/* Waits until it is UP (TD_OK), FAILED (TD_UNAVAILABLE) or STOPPED (TD_STOPPING). Not on an HTTP
- * thread. */
+/* Waits until it is UP (TD_OK), FAILED (TD_UNAVAILABLE), or STOPPED or interrupted (TD_STOPPING).
+ * Not on an HTTP thread. */
 enum td_status connect_supervisor_wait(struct connect_supervisor *s) TD_MUST_CHECK;
+
+/* From now on connect_supervisor_wait() returns at once; connecting goes on. Any thread. */
+void connect_supervisor_interrupt(struct connect_supervisor *s);
 
 /* Any thread. */
 bool connect_supervisor_is_up(struct connect_supervisor *s);

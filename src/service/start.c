@@ -80,6 +80,9 @@ static bool open_postgres(struct service *service)
 		return false;
 	}
 	publish_store(service, store);
+	/* Who stops the service interrupts the wait of a store that it sees. */
+	if (!is_starting(service))
+		return false;
 	enum td_status status = postgres_wait(store, &err);
 	if (status == TD_UNAVAILABLE) {
 		/* Why was said by then, with what to do. */
