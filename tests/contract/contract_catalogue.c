@@ -1,5 +1,6 @@
 #include "contract.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -252,6 +253,36 @@ static void test_catalogue_changes_are_told(void **state)
 	contract_close(c, other);
 }
 
+static _Atomic bool slow_entered, slow_left;
+
+static void be_slow(void *ctx)
+{
+	(void)ctx;
+	atomic_store(&slow_entered, true);
+	(void)poll(NULL, 0, 100);
+	atomic_store(&slow_left, true);
+}
+
+static bool has_entered(void *ctx)
+{
+	(void)ctx;
+	return atomic_load(&slow_entered);
+}
+
+/* Who takes its function away may free what the function uses: it does not run any more then. */
+static void test_catalogue_no_call_after_it_was_unset(void **state)
+{
+	struct contract *c = *state;
+	struct store_change change = {.kind = STORE_PUT_METADATA, .metadata = metadata[0]};
+	atomic_store(&slow_entered, false);
+	atomic_store(&slow_left, false);
+	store_set_changed(c->store, be_slow, NULL);
+	contract_expect(c->store, apply(&change, 1), TD_OK);
+	assert_true(contract_poll(has_entered, NULL, 2000));
+	store_set_changed(c->store, NULL, NULL);
+	assert_true(atomic_load(&slow_left));
+}
+
 /* Users are written all the time, here for several rounds of the watch: that is no change of the
  * catalogue. */
 static void test_catalogue_users_are_no_change(void **state)
@@ -335,6 +366,7 @@ int contract_run_catalogue(void)
 		CONTRACT_TEST(test_catalogue_apply_puts_and_deletes),
 		CONTRACT_TEST(test_catalogue_apply_is_all_or_none),
 		CONTRACT_TEST(test_catalogue_changes_are_told),
+		CONTRACT_TEST(test_catalogue_no_call_after_it_was_unset),
 		CONTRACT_TEST(test_catalogue_users_are_no_change),
 		CONTRACT_TEST(test_catalogue_changes_are_told_under_load),
 		CONTRACT_TEST(test_catalogue_row_of_another_client_is_served),

@@ -38,6 +38,38 @@ static enum td_status send_expire(struct pg_lane *l, const struct pg_task *tasks
 	return status;
 }
 
+static bool must_disclaim(const struct pg_task *t)
+{
+	return has_answer(t) && t->claimed && t->outcome == TD_CONFLICT;
+}
+
+enum td_status pg_answers_disclaim(struct pg_lane *l, const struct connect_limit *limit,
+	struct pg_task *tasks, size_t count, struct td_err *err)
+{
+	static const enum pg_type types[] = {PG_TEXT, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ};
+	struct pg_columns c;
+	pg_columns_begin(&c, types, 4);
+	for (size_t i = 0; i < count; i++) {
+		if (must_disclaim(&tasks[i])) {
+			put_key(&c, tasks[i].op->idempotency);
+			pg_array_put_time(&c.columns[3], tasks[i].op->idempotency->expires_at);
+		}
+	}
+	enum td_status status = TD_OK;
+	PGresult *r = NULL;
+	if (c.columns[0].count > 0) {
+		status = pg_columns_send(l, PG_STMT_ANSWERS_EXPIRE, &c);
+		if (status == TD_OK && !pg_push(l, limit))
+			status = td_err_set(
+				err, TD_UNAVAILABLE, "the connection to PostgreSQL was lost");
+		if (status == TD_OK)
+			status = pg_receive(l, limit, &r, err);
+	}
+	PQclear(r);
+	pg_columns_done(&c);
+	return status;
+}
+
 static enum td_status send_claim(struct pg_lane *l, const struct pg_task *tasks, size_t count)
 {
 	static const enum pg_type types[] = {
@@ -185,8 +217,7 @@ enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *li
 				err, TD_UNAVAILABLE, "the connection to PostgreSQL was lost");
 		if (status == TD_OK) {
 			status = pg_receive(l, limit, &r, err);
-			enum td_status synced = pg_receive_sync(l, limit, err);
-			status = status != TD_OK ? status : synced;
+			status = pg_end_synced(l, limit, status, err);
 		}
 		for (size_t i = 0; i < count && status == TD_OK; i++) {
 			if (was_there(&tasks[i]))

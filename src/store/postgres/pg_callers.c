@@ -86,8 +86,7 @@ enum td_status pg_identify(struct pg_lane *l, const struct connect_limit *limit,
 	if (!pg_sync(l, limit))
 		return td_err_set(err, TD_UNAVAILABLE, "the connection to PostgreSQL was lost");
 	status = pg_identify_receive(l, limit, tasks, count, err);
-	enum td_status synced = pg_receive_sync(l, limit, err);
-	return status != TD_OK ? status : synced;
+	return pg_end_synced(l, limit, status, err);
 }
 
 static bool is_noted(const struct pg_task *tasks, size_t at)

@@ -46,8 +46,7 @@ static enum td_status run_one(struct pg_lane *l, const struct connect_limit *lim
 	if (!send_sql(l, sql, params, count) || !pg_sync(l, limit))
 		return lost(err);
 	enum td_status status = pg_receive(l, limit, ret, err);
-	enum td_status synced = pg_receive_sync(l, limit, status == TD_OK ? err : NULL);
-	return status != TD_OK ? status : synced;
+	return pg_end_synced(l, limit, status, err);
 }
 
 /* None of these columns may be null: text that is absent is empty. */
@@ -275,6 +274,7 @@ static enum td_status read_catalogue(
 	     want_content = (op->in.parts & STORE_CONTENT) != 0;
 	struct store_catalogue *c = &op->out.catalogue;
 	void *rows = NULL;
+	op->out.bad_row_count = 0; /* of a first try */
 	bool sent = send_sql(l, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, 0);
 	if (want_packages)
 		sent = sent && send_sql(l, packages.sql, NULL, 0);
@@ -447,11 +447,7 @@ static enum td_status commit(struct writing *w)
 		pg_lane_drop(w->l);
 		return w->status;
 	}
-	if (!pg_sync(w->l, w->limit))
-		return lost(&w->op->err);
-	enum td_status synced = pg_receive_sync(
-		w->l, w->limit, w->status == TD_OK ? &w->op->err : NULL);
-	return w->status != TD_OK ? w->status : synced;
+	return pg_end(w->l, w->limit, w->status, &w->op->err);
 }
 
 static enum td_status apply_changes(

@@ -25,9 +25,13 @@ static uint64_t now_ms(void)
 static const char *const statements[PG_STMT_COUNT] = {
 	[PG_STMT_CALLERS] = "SELECT hash, id, name, last_used_at FROM api_keys"
 			    " WHERE hash = ANY ($1::bytea[]) AND revoked_at IS NULL",
-	[PG_STMT_KEY_USED] = "UPDATE api_keys SET last_used_at = k.at"
-			     " FROM unnest($1::text[], $2::timestamptz[]) AS k (id, at) WHERE "
-			     "api_keys.id = k.id",
+	/* Nobody waits for a row that another client holds: it is noted the next time. */
+	[PG_STMT_KEY_USED] =
+		"UPDATE api_keys SET last_used_at = k.at"
+		" FROM unnest($1::text[], $2::timestamptz[]) AS k (id, at),"
+		" (SELECT id FROM api_keys WHERE id = ANY ($1::text[]) FOR UPDATE SKIP LOCKED) AS "
+		"free"
+		" WHERE api_keys.id = k.id AND api_keys.id = free.id",
 	[PG_STMT_USERS_BY_ID] = "SELECT " USER_COLUMNS
 				" FROM users u WHERE u.id = ANY ($1::text[])",
 	[PG_STMT_USERS_BY_EMAIL] =
@@ -89,7 +93,7 @@ static const char *const statements[PG_STMT_COUNT] = {
 	[PG_STMT_ANSWERS_SWEEP] = "DELETE FROM idempotency WHERE (caller, route, key) IN"
 				  " (SELECT caller, route, key FROM idempotency WHERE expires_at "
 				  "<= ALL ($1::timestamptz[])"
-				  " ORDER BY expires_at LIMIT 1000)",
+				  " ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
 	[PG_STMT_ANSWERS_READ] =
 		"SELECT a.caller, a.route, a.key, a.fingerprint, a.http_status, a.body, a.location"
 		" FROM idempotency a JOIN unnest($1::text[], $2::text[], $3::text[]) AS k (caller, "
@@ -126,10 +130,15 @@ static bool is_stale(struct pg_lane *l)
 static enum td_status set_timeouts(
 	struct pg_lane *l, const struct connect_limit *limit, struct td_err *err)
 {
-	char sql[200];
+	char sql[400];
+	/* The server must notice, too, that we are gone: until then a batch that was cut off holds
+	 * its locks, and the repeat waits for them. */
 	(void)snprintf(sql, sizeof(sql),
 		"SELECT set_config('statement_timeout', '%lld', false),"
-		" set_config('idle_in_transaction_session_timeout', '%lld', false)",
+		" set_config('idle_in_transaction_session_timeout', '%lld', false),"
+		" set_config('tcp_keepalives_idle', '10', false),"
+		" set_config('tcp_keepalives_interval', '5', false),"
+		" set_config('tcp_keepalives_count', '3', false)",
 		(long long)l->store->config.store_timeout_ms,
 		(long long)l->store->config.store_timeout_ms * 2);
 	return pg_query(l->conn, sql, NULL, 0, limit, NULL, err);
@@ -182,6 +191,38 @@ static bool set_up(struct pg_lane *l, const struct connect_limit *limit)
 	return PQenterPipelineMode(l->conn) == 1 && (pooled || prepare_all(l, limit));
 }
 
+/* The supervisor's connection stands, but ours is refused (too many clients, another password): no
+ * storm of attempts. What was so before the supervisor last connected counts no more. */
+static bool must_wait(const struct pg_lane *l)
+{
+	return l->epoch == atomic_load(&l->store->epoch) && now_ms() < l->not_before_ms;
+}
+
+static void back_off(struct pg_lane *l, enum connect_class class)
+{
+	unsigned epoch = atomic_load(&l->store->epoch);
+	if (l->epoch != epoch)
+		connect_backoff_reset(&l->backoff);
+	l->epoch = epoch;
+	l->not_before_ms = now_ms() + (uint64_t)connect_backoff_next(&l->backoff,
+					      connect_class_pace(class), randombytes_random());
+}
+
+static enum td_status open_connection(struct pg_lane *l, const struct connect_limit *limit,
+	enum connect_class *ret_class, struct td_err *err)
+{
+	struct connect_failures failures;
+	if (pg_connect(&l->store->pg, limit, &l->conn, &failures) != TD_OK) {
+		*ret_class = connect_failures_worst(&failures)->class;
+		return td_err_set(err, TD_UNAVAILABLE, "PostgreSQL: %s",
+			connect_failures_worst(&failures)->reason);
+	}
+	if (set_up(l, limit))
+		return TD_OK;
+	pg_lane_drop(l);
+	return td_err_set(err, TD_UNAVAILABLE, "PostgreSQL: the connection could not be set up");
+}
+
 enum td_status pg_lane_ensure(
 	struct pg_lane *l, const struct connect_limit *limit, struct td_err *err)
 {
@@ -191,19 +232,21 @@ enum td_status pg_lane_ensure(
 		return TD_OK;
 	if (!connect_supervisor_is_up(l->store->supervisor))
 		return td_err_set(err, TD_UNAVAILABLE, "PostgreSQL is away");
-	struct connect_failures failures;
+	if (must_wait(l))
+		return td_err_set(err, TD_UNAVAILABLE,
+			"PostgreSQL refused the last connection; the next attempt is due soon");
 	struct connect_limit own = *limit;
 	uint64_t most = now_ms() + (uint64_t)l->store->config.connect_timeout_ms;
 	if (own.deadline_ms > most)
 		own.deadline_ms = most;
-	if (pg_connect(&l->store->pg, &own, &l->conn, &failures) != TD_OK)
-		return td_err_set(err, TD_UNAVAILABLE, "PostgreSQL: %s",
-			connect_failures_worst(&failures)->reason);
-	if (!set_up(l, &own)) {
-		pg_lane_drop(l);
-		return td_err_set(
-			err, TD_UNAVAILABLE, "PostgreSQL: the connection could not be set up");
+	enum connect_class class = CONNECT_CLOSED;
+	enum td_status status = open_connection(l, &own, &class, err);
+	if (status != TD_OK) {
+		back_off(l, class);
+		return status;
 	}
+	connect_backoff_reset(&l->backoff);
+	l->not_before_ms = 0;
 	l->retire_ms = now_ms() + LIFETIME_MS - randombytes_uniform(LIFETIME_MS / 5);
 	return TD_OK;
 }
@@ -256,6 +299,10 @@ static enum td_status status_of(const char *state)
 		strcmp(state, "25006") == 0)
 		return TD_UNAVAILABLE;
 	if (strncmp(state, "53", 2) == 0 || strncmp(state, "58", 2) == 0)
+		return TD_UNAVAILABLE;
+	/* A prepared statement is gone, or somebody has changed a column's type: a fresh connection
+	 * prepares it anew. */
+	if (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0)
 		return TD_UNAVAILABLE;
 	return strcmp(state, "42P01") == 0 ? TD_SCHEMA : TD_INTERNAL;
 }
@@ -324,4 +371,17 @@ enum td_status pg_receive_sync(
 		if (sync)
 			return status;
 	}
+}
+
+enum td_status pg_end_synced(struct pg_lane *l, const struct connect_limit *limit,
+	enum td_status status, struct td_err *err)
+{
+	enum td_status synced = pg_receive_sync(l, limit, status == TD_OK ? err : NULL);
+	return status != TD_OK && synced != TD_UNAVAILABLE ? status : synced;
+}
+
+enum td_status pg_end(struct pg_lane *l, const struct connect_limit *limit, enum td_status status,
+	struct td_err *err)
+{
+	return pg_sync(l, limit) ? pg_end_synced(l, limit, status, err) : lost(err);
 }

@@ -25,11 +25,10 @@ static uint64_t now_ms(void)
 static void tell_changed(struct pg_store *s)
 {
 	td_lock_take(&s->lock);
-	store_changed_fn *fn = s->changed;
-	void *ctx = s->changed_ctx;
+	/* Under the lock: so on_set_changed() waits for a call that is under way. */
+	if (s->changed != NULL)
+		s->changed(s->changed_ctx);
 	td_lock_give(&s->lock);
-	if (fn != NULL)
-		fn(ctx);
 }
 
 /* ---- the supervisor's connection
@@ -69,9 +68,9 @@ static enum td_status attempt(
 	}
 	s->control = conn;
 	s->heartbeat_ms = now_ms();
-	atomic_store(&s->away, false);
-	/* What was told while nobody listened is not told again: read. */
-	tell_changed(s);
+	s->heard_nothing = true;
+	atomic_fetch_add(&s->epoch, 1);
+	atomic_store(&s->away, now_ms() >= atomic_load(&s->stop_ms));
 	return TD_OK;
 }
 
@@ -103,8 +102,15 @@ static bool heartbeat(
 	struct connect_limit own = {
 		.deadline_ms = now_ms() + HEARTBEAT_TIMEOUT_MS, .stop = limit->stop};
 	struct td_err err = TD_ERR_INIT;
-	enum td_status status = pg_query(s->control, "SELECT 1", NULL, 0, &own, NULL, &err);
+	PGresult *r = NULL;
+	/* A server that was demoted, or whose sessions were made read-only, takes no writes. */
+	enum td_status status = pg_query(s->control,
+		"SELECT current_setting('transaction_read_only') = 'on'", NULL, 0, &own, &r, &err);
+	bool read_only = status == TD_OK && PQntuples(r) == 1 && PQgetvalue(r, 0, 0)[0] == 't';
+	PQclear(r);
 	s->heartbeat_ms = now_ms();
+	if (read_only)
+		return lost_control(s, CONNECT_READ_ONLY, "it has become read-only", failures);
 	if (status == TD_OK)
 		return true;
 	if (status == TD_TIMEOUT)
@@ -117,6 +123,11 @@ static bool watch(void *ctx, const struct connect_limit *limit, struct connect_f
 {
 	struct pg_store *s = ctx;
 	uint64_t due_ms = s->heartbeat_ms + HEARTBEAT_MS;
+	/* What was told while nobody listened is not told again: read. Not before the store is up,
+	 * since a read would be refused. */
+	if (s->heard_nothing)
+		tell_changed(s);
+	s->heard_nothing = false;
 	struct connect_limit until = {
 		.deadline_ms = due_ms < limit->deadline_ms ? due_ms : limit->deadline_ms,
 		.stop = limit->stop};
@@ -245,7 +256,9 @@ static void on_expire(struct store *store, uint64_t now)
 
 static void on_hurry(struct store *store, uint64_t deadline_ms)
 {
-	atomic_store(&pg(store)->stop_ms, deadline_ms);
+	struct pg_store *s = pg(store);
+	atomic_store(&s->stop_ms, deadline_ms);
+	connect_supervisor_interrupt(s->supervisor);
 }
 
 static void stop_one(struct lane *lane, void *ctx)

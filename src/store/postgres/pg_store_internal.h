@@ -35,9 +35,12 @@ enum pg_statement {
 struct pg_lane {
 	struct pg_store *store;
 	struct lane *lane;
-	bool writes;        /* it is the writer: prepares the statements that write too */
-	PGconn *conn;       /* NULL: not connected */
-	uint64_t sweep_ms;  /* when answers that have expired are looked for again */
+	bool writes;       /* it is the writer: prepares the statements that write too */
+	PGconn *conn;      /* NULL: not connected */
+	uint64_t sweep_ms; /* when answers that have expired are looked for again */
+	struct connect_backoff backoff; /* after a connection that failed though the server is up */
+	uint64_t not_before_ms;         /* mono: no attempt before it, within the same epoch */
+	unsigned epoch;
 	uint64_t retire_ms; /* connections are replaced at this age, so that changed addresses are
 			       noticed */
 };
@@ -47,11 +50,13 @@ struct pg_store {
 	struct store_postgres_config config;
 	struct pg_config pg;
 	struct connect_supervisor *supervisor;
-	PGconn *control; /* the supervisor's thread only: LISTEN, heartbeat */
-	uint64_t heartbeat_ms;
-	atomic_bool away;     /* the supervisor has lost the server: waits of lanes end at once */
-	atomic_bool pooled;   /* a pooler stands between */
-	atomic_bool stopping; /* store_stop() was called */
+	PGconn *control;       /* the supervisor's thread only: LISTEN, heartbeat */
+	uint64_t heartbeat_ms; /* the supervisor's thread only: when it last answered */
+	bool heard_nothing;    /* the supervisor's thread only: just connected */
+	atomic_uint epoch;     /* how often the supervisor has connected */
+	atomic_bool away;      /* the supervisor has lost the server: waits of lanes end at once */
+	atomic_bool pooled;    /* a pooler stands between */
+	atomic_bool stopping;  /* store_stop() was called */
 	_Atomic uint64_t stop_ms; /* mono: from then on no lane waits for the server */
 	struct pg_lane writer, readers[PG_READERS];
 	atomic_uint next_reader;
@@ -97,6 +102,16 @@ enum td_status pg_receive(struct pg_lane *l, const struct connect_limit *limit, 
 enum td_status pg_receive_sync(
 	struct pg_lane *l, const struct connect_limit *limit, struct td_err *err) TD_MUST_CHECK;
 
+/* A sync, and everything up to it. `status` is how the transaction went so far: TD_OK becomes what
+ * the commit says. TD_UNAVAILABLE goes before every other: results are outstanding, so the
+ * connection must be dropped. */
+enum td_status pg_end(struct pg_lane *l, const struct connect_limit *limit, enum td_status status,
+	struct td_err *err) TD_MUST_CHECK;
+
+/* The same for a sync that was sent already. */
+enum td_status pg_end_synced(struct pg_lane *l, const struct connect_limit *limit,
+	enum td_status status, struct td_err *err) TD_MUST_CHECK;
+
 /* ---- batches
  * ------------------------------------------------------------------------------------------- */
 
@@ -136,6 +151,9 @@ enum td_status pg_answers_claim(struct pg_lane *l, const struct connect_limit *l
 	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
 /* After the operations ran: those with TD_EXISTS keep their other answer. */
 enum td_status pg_answers_fix(struct pg_lane *l, const struct connect_limit *limit,
+	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
+/* Those that must run again give their entry back, for it promises what did not happen. */
+enum td_status pg_answers_disclaim(struct pg_lane *l, const struct connect_limit *limit,
 	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
 /* In a transaction of its own: what is kept for those whose key was there before; settles them. */
 enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *limit,

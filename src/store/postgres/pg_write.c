@@ -197,13 +197,13 @@ static enum td_status run_transaction(struct pg_lane *l, const struct connect_li
 	if (status == TD_OK)
 		status = recognise_repeats(l, limit, tasks, count, err);
 	if (status == TD_OK)
+		status = pg_answers_disclaim(l, limit, tasks, count, err);
+	if (status == TD_OK)
 		status = pg_answers_fix(l, limit, tasks, count, err);
-	if (status == TD_UNAVAILABLE)
+	/* Without memory a part was sent and no error came: a sync would commit that part. */
+	if (status == TD_UNAVAILABLE || status == TD_NOMEM)
 		return status;
-	if (!pg_sync(l, limit))
-		return td_err_set(err, TD_UNAVAILABLE, "the connection to PostgreSQL was lost");
-	enum td_status synced = pg_receive_sync(l, limit, status == TD_OK ? err : NULL);
-	return status != TD_OK && synced != TD_UNAVAILABLE ? status : synced;
+	return pg_end(l, limit, status, err);
 }
 
 static void settle_committed(struct pg_task *tasks, size_t count)
@@ -214,12 +214,14 @@ static void settle_committed(struct pg_task *tasks, size_t count)
 	}
 }
 
+/* *sent becomes true once something may have reached the server. */
 static enum td_status try_once(struct pg_lane *l, const struct connect_limit *limit,
-	struct pg_task *tasks, size_t count, struct td_err *err)
+	struct pg_task *tasks, size_t count, bool *sent, struct td_err *err)
 {
 	enum td_status status = pg_lane_ensure(l, limit, err);
 	if (status != TD_OK)
 		return status;
+	*sent = true;
 	for (size_t i = 0; i < count; i++)
 		tasks[i].claimed = false;
 	status = pg_identify(l, limit, tasks, count, err);
@@ -255,14 +257,13 @@ static enum td_status try_until_known(struct pg_lane *l, const struct connect_li
 	struct pg_task *tasks, size_t count, struct td_err *err)
 {
 	enum td_status status = TD_UNAVAILABLE;
+	bool sent = false;
 	for (bool first = true; first || wait_until_back(l, limit); first = false) {
-		bool had_connection = l->conn != NULL;
-		status = try_once(l, limit, tasks, count, err);
+		status = try_once(l, limit, tasks, count, &sent, err);
 		if (status != TD_UNAVAILABLE ||
-			(first && !had_connection &&
-				!connect_supervisor_is_up(l->store->supervisor)))
+			(!sent && !connect_supervisor_is_up(l->store->supervisor)))
 			return status;
-		for (size_t i = 0; i < count; i++)
+		for (size_t i = 0; i < count && sent; i++)
 			tasks[i].repeated = true;
 	}
 	return status;
