@@ -188,6 +188,7 @@ def run_pytest(name, pattern):
            "TOOLS_DASHBOARD": os.path.join(builds.folder("asan"), "tools-dashboard"),
            "TOOLS_DASHBOARD_RELEASE": os.path.join(builds.folder("release"), "tools-dashboard")}
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfEs", "--durations=5",
+               "-o", "junit_logging=system-out",
                f"--junitxml={report}", f"tests/{name}"]
     if "/" in pattern:
         command += ["-k", pattern.split("/", 1)[1]]
@@ -201,7 +202,12 @@ def count_junit(report, code):
     if not os.path.exists(report):
         return failed("pytest broke off without a report")
     total = Counts()
-    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+    tree = ElementTree.parse(report).getroot()
+    for case in tree.iter("testcase"):
+        for line in (case.findtext("system-out") or "").splitlines():
+            if "TD_LONG" in line or "shortened" in line:
+                print(f"{case.get('name')}: {line.strip()}", flush=True)
+    for suite in tree.iter("testsuite"):
         bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         skipped = int(suite.get("skipped", 0))
         total.add(Counts(int(suite.get("tests", 0)) - bad - skipped, bad, skipped))
