@@ -226,15 +226,17 @@ def suite_faults(pattern):
 
 def suite_browser(pattern):
     where = os.path.join(ROOT, "tests", "browser")
-    if not builds.build("release", "tools-dashboard"):
-        return failed("browser: the build failed")
+    python = builds.venv()
+    if python is None or not builds.build("release", "tools-dashboard"):
+        return failed("browser: a build failed")
+    env = {**os.environ, "PATH": os.path.dirname(python) + os.pathsep + os.environ["PATH"],
+           "TOOLS_DASHBOARD": os.path.join(builds.folder("release"), "tools-dashboard")}
     if not os.path.exists(os.path.join(where, "node_modules", ".package-lock.json")) or \
             newer(os.path.join(where, "package-lock.json"),
                   os.path.join(where, "node_modules", ".package-lock.json")):
-        if not builds.run_quiet(["npm", "--prefix", where, "ci", "--no-audit", "--no-fund"]):
+        if not builds.run_quiet(["npm", "--prefix", where, "ci", "--no-audit", "--no-fund"],
+                                env=env):
             return failed("browser: npm ci failed")
-    env = {**os.environ,
-           "TOOLS_DASHBOARD": os.path.join(builds.folder("release"), "tools-dashboard")}
     text, code = run_limited(["npm", "--prefix", where, "--silent", "test"], 1800, env)
     print(text, end="", flush=True)
     found = PLAIN.findall(text)

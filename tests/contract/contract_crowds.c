@@ -150,8 +150,11 @@ static void test_deadline_passes_behind_a_lock(void **state)
 	c->factory->let_go(c->db);
 	crowd_free(crowd);
 	contract_expect(c->store, numbered_user(30), TD_OK);
-	for (int i = 2; i < 22; i++)
-		assert_false(has_user(c->store, i)); /* never ran */
+	/* What was sent to a server may run all the same; what is repeated has one outcome. */
+	for (int i = 2; i < 22; i++) {
+		contract_expect(c->store, numbered_user(i), TD_OK);
+		assert_true(has_user(c->store, i));
+	}
 }
 
 /* Each has its own deadline, also within one batch. */
