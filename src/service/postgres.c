@@ -191,11 +191,9 @@ enum td_status postgres_wait(struct store *store, struct td_err *err)
 	return TD_OK;
 }
 
-/* True when what failed may be tried again: the connection was lost, and the process goes on. */
-static bool may_go_on(enum td_status status, postgres_go_on_fn *go_on, void *go_on_ctx)
+/* Waits a moment; false where the process is to end. */
+static bool may_go_on(postgres_go_on_fn *go_on, void *go_on_ctx)
 {
-	if (status != TD_UNAVAILABLE && status != TD_TIMEOUT)
-		return false;
 	(void)poll(NULL, 0, AGAIN_MS);
 	return go_on == NULL || go_on(go_on_ctx);
 }
@@ -209,11 +207,15 @@ enum td_status postgres_migrate(struct store *store, const struct settings *sett
 		.go_on = go_on,
 		.go_on_ctx = go_on_ctx,
 	};
-	enum td_status status;
-	do {
-		status = store_postgres_migrate(store, &migration, err);
-	} while (may_go_on(status, go_on, go_on_ctx));
-	return status;
+	for (bool told = false;; told = true) {
+		enum td_status status = store_postgres_migrate(store, &migration, err);
+		bool lost = status == TD_UNAVAILABLE || status == TD_TIMEOUT;
+		if (lost && !told)
+			td_log_err(TD_LOG_WARNING, "migrate.again",
+				"The migration was interrupted and is tried again", err);
+		if (!lost || !may_go_on(go_on, go_on_ctx))
+			return status;
+	}
 }
 
 static enum td_status look_at_schema(
@@ -228,6 +230,10 @@ static enum td_status look_at_schema(
 	else if (status == TD_OK) {
 		*ret_fits = true;
 		status = migrate_plan_check(&plan, MIGRATE_NEWER_ACCEPTED, err);
+		if (status == TD_OK && plan.newer > 0)
+			migration_log(NULL, &(struct migrate_event){.kind = MIGRATE_NEWER_DATABASE,
+						    .flavour = SQL_POSTGRES,
+						    .count = plan.newer});
 	}
 	td_arena_done(&arena);
 	return status;
@@ -248,8 +254,7 @@ enum td_status postgres_wait_for_schema(struct store *store, const struct settin
 				"Waiting for the schema, which back-postgres or `tools-dashboard "
 				"migrate` brings up to date");
 		told = true;
-		(void)poll(NULL, 0, AGAIN_MS);
-		if (go_on != NULL && !go_on(go_on_ctx))
+		if (!may_go_on(go_on, go_on_ctx))
 			return td_err_set(err, TD_STOPPING, "the service is stopping");
 	}
 }

@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -18,6 +19,7 @@ import uuid
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 LISTENING = re.compile(r"Listening on http://(\[[^\]]+\]|[^:]+):(\d+)")
 START_SECONDS = 30
 LONG = os.environ.get("TD_LONG") == "1"
@@ -240,6 +242,40 @@ def start_server():
     servers = Servers()
     yield servers
     servers.end()
+
+
+class PgDatabase:
+    """An empty database on a real PostgreSQL, seen through somebody else's client."""
+
+    def __init__(self, pg, name):
+        self.pg, self.name = pg, pg.database(name)
+        self.url = f"postgresql://user:pass@127.0.0.1:{pg.port}/{self.name}"
+
+    def sql(self, text, args=None):
+        return self.pg.sql(text, self.name, args)
+
+    def column(self, text, args=None):
+        return [row[0] for row in self.sql(text, args)]
+
+    def connect(self):
+        return self.pg.connect(self.name)
+
+
+@pytest.fixture(scope="session")
+def pg():
+    """One PostgreSQL for all tests that leave it running."""
+    from pg_server import PgServer
+    one = PgServer()
+    try:
+        yield one.start("max_connections=200")
+    finally:
+        one.remove()
+
+
+@pytest.fixture
+def pg_database(pg):
+    """pg_database.url leads to a database of the test's own."""
+    return PgDatabase(pg, "test_" + uuid.uuid4().hex[:12])
 
 
 @pytest.fixture(scope="module")

@@ -361,7 +361,7 @@ static bool is_good(const PGresult *result)
 
 /* Reads all results; the first error is the one that tells why (a FATAL goes before "closed
  * unexpectedly"). */
-static enum td_status collect(
+enum td_status pg_finish_query(
 	PGconn *conn, const struct connect_limit *limit, PGresult **ret_result, struct td_err *err)
 {
 	enum td_status status = TD_OK;
@@ -397,5 +397,5 @@ enum td_status pg_query(PGconn *conn, const char *sql, const char *const *params
 			0 ||
 		!pg_flush(conn, limit))
 		return td_err_set(err, TD_UNAVAILABLE, "the connection to PostgreSQL was lost");
-	return collect(conn, limit, ret_result, err);
+	return pg_finish_query(conn, limit, ret_result, err);
 }

@@ -52,6 +52,10 @@ PGresult *pg_next_result(PGconn *conn, const struct connect_limit *limit, bool *
 enum td_status pg_query(PGconn *conn, const char *sql, const char *const *params, int count,
 	const struct connect_limit *limit, PGresult **ret_result, struct td_err *err) TD_MUST_CHECK;
 
+/* The second half of pg_query(), for a statement that was sent already. */
+enum td_status pg_finish_query(PGconn *conn, const struct connect_limit *limit,
+	PGresult **ret_result, struct td_err *err) TD_MUST_CHECK;
+
 /* The error of a result in one td_err, with SQLSTATE and the server's sentence. Returns its code.
  */
 enum td_status pg_result_error(const PGresult *result, struct td_err *err);

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* "tdmigrate" in one number; with the database's own number behind it in the lock's second half by
- * the server. */
+/* Advisory locks belong to a database, so any number of our own does. */
 #define LOCK_KEY "7310293847561029384"
+
+/* How often a long statement asks whether the process still wants it. */
+#define LOOK_UP_MS 500
 
 struct migration {
 	struct pg_store *store;
@@ -30,6 +32,29 @@ static enum td_status run_sql(struct migration *m, const char *sql, struct td_er
 	return pg_query(m->conn, sql, NULL, 0, &limit, NULL, err);
 }
 
+static bool is_wanted(const struct migration *m)
+{
+	return m->config->go_on == NULL || m->config->go_on(m->config->go_on_ctx);
+}
+
+/* A statement of a file may take hours: it has no deadline, but it ends with the process. A server
+ * that vanished is noticed by the socket's keepalives. */
+static enum td_status run_long(struct migration *m, const char *sql, struct td_err *err)
+{
+	struct connect_limit limit = limit_in(m->store->config.store_timeout_ms);
+	if (PQsendQuery(m->conn, sql) == 0 || !pg_flush(m->conn, &limit))
+		return td_err_set(err, TD_UNAVAILABLE, "the connection to PostgreSQL was lost");
+	while (PQisBusy(m->conn) && PQstatus(m->conn) == CONNECTION_OK) {
+		limit = limit_in(LOOK_UP_MS);
+		if (pg_wait(m->conn, /* for_write= */ false, &limit))
+			(void)PQconsumeInput(m->conn); /* what failed shows in the result */
+		else if (!is_wanted(m))
+			return td_err_set(err, TD_STOPPING, "the process is stopping");
+	}
+	limit = limit_in(m->store->config.store_timeout_ms);
+	return pg_finish_query(m->conn, &limit, NULL, err);
+}
+
 static enum td_status try_lock(void *ctx, struct td_err *err)
 {
 	struct migration *m = ctx;
@@ -41,7 +66,9 @@ static enum td_status try_lock(void *ctx, struct td_err *err)
 		"SELECT pg_try_advisory_lock(" LOCK_KEY "),"
 		" (SELECT a.application_name || ' (process ' || a.pid || ')' FROM pg_locks l JOIN "
 		"pg_stat_activity a USING (pid)"
-		" WHERE l.locktype = 'advisory' AND l.granted"
+		" WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+		" AND l.database = (SELECT oid FROM pg_database WHERE datname = "
+		"current_database())"
 		" AND (l.classid::bigint << 32 | l.objid::bigint) = " LOCK_KEY " LIMIT 1)",
 		NULL, 0, &limit, &r, err);
 	if (status == TD_OK && strcmp(PQgetvalue(r, 0, 0), "t") != 0)
@@ -56,7 +83,7 @@ static bool pause_a_while(void *ctx)
 {
 	struct migration *m = ctx;
 	(void)poll(NULL, 0, 200 + (int)randombytes_uniform(200));
-	return m->config->go_on == NULL || m->config->go_on(m->config->go_on_ctx);
+	return is_wanted(m);
 }
 
 static void unlock(void *ctx)
@@ -70,7 +97,7 @@ static void unlock(void *ctx)
 
 static const char records_sql[] =
 	"CREATE TABLE IF NOT EXISTS schema_migrations ("
-	"number bigint PRIMARY KEY, name text NOT NULL, sha256 bytea NOT NULL,"
+	"version bigint PRIMARY KEY CHECK (version > 0), name text NOT NULL, sha256 text NOT NULL,"
 	" applied_at timestamptz NOT NULL, unfinished boolean NOT NULL DEFAULT false)";
 
 static enum td_status make_applied(
@@ -82,6 +109,7 @@ static enum td_status make_applied(
 		int row = (int)i;
 		rows[i].number = (uint32_t)strtoul(PQgetvalue(r, row, 0), NULL, 10);
 		rows[i].name = td_arena_slice(arena, td_slice_str(PQgetvalue(r, row, 1)));
+		/* What is no hash stays zeroes, which match no file: it counts as edited. */
 		(void)sodium_hex2bin(rows[i].hash, sizeof(rows[i].hash), PQgetvalue(r, row, 2),
 			strlen(PQgetvalue(r, row, 2)), NULL, NULL, NULL);
 		rows[i].applied_at = strtoll(PQgetvalue(r, row, 3), NULL, 10);
@@ -110,9 +138,9 @@ static enum td_status read_applied(void *ctx, struct td_arena *arena, struct mig
 	}
 	if (status == TD_OK)
 		status = pg_query(m->conn,
-			"SELECT number, name, encode(sha256, 'hex'), (extract(epoch FROM "
-			"applied_at) * 1000)::bigint,"
-			" unfinished FROM schema_migrations ORDER BY number",
+			"SELECT version, name, sha256, (extract(epoch FROM applied_at) * "
+			"1000)::bigint,"
+			" unfinished FROM schema_migrations ORDER BY version",
 			NULL, 0, &limit, &r, err);
 	if (status == TD_OK)
 		status = make_applied(r, arena, ret, ret_count);
@@ -132,10 +160,9 @@ static enum td_status record(
 	const char *params[] = {number, name, hash, at, unfinished ? "true" : "false"};
 	struct connect_limit limit = limit_in(m->store->config.store_timeout_ms);
 	return pg_query(m->conn,
-		"INSERT INTO schema_migrations (number, name, sha256, applied_at, unfinished)"
-		" VALUES ($1::bigint, $2, decode($3, 'hex'), to_timestamp($4::bigint / 1000.0), "
-		"$5::boolean)"
-		" ON CONFLICT (number) DO UPDATE SET unfinished = excluded.unfinished WHERE "
+		"INSERT INTO schema_migrations (version, name, sha256, applied_at, unfinished)"
+		" VALUES ($1::bigint, $2, $3, to_timestamp($4::bigint / 1000.0), $5::boolean)"
+		" ON CONFLICT (version) DO UPDATE SET unfinished = excluded.unfinished WHERE "
 		"schema_migrations.unfinished",
 		params, 5, &limit, NULL, err);
 }
@@ -150,7 +177,7 @@ static enum td_status check_pending(
 	PGresult *r = NULL;
 	struct connect_limit limit = limit_in(m->store->config.store_timeout_ms);
 	enum td_status status = pg_query(m->conn,
-		"SELECT 1 FROM schema_migrations WHERE number = $1::bigint AND NOT unfinished",
+		"SELECT 1 FROM schema_migrations WHERE version = $1::bigint AND NOT unfinished",
 		params, 1, &limit, &r, err);
 	if (status == TD_OK && PQntuples(r) > 0)
 		status = td_err_set(err, TD_CONFLICT, "another process has applied it");
@@ -166,7 +193,7 @@ static enum td_status run_statements(
 		const struct sql_statement *s = &file->statements[i];
 		struct td_arena arena = TD_ARENA_INIT;
 		char *sql = td_arena_strndup(&arena, s->text.ptr, s->text.len);
-		status = sql != NULL ? run_sql(m, sql, err) : TD_NOMEM;
+		status = sql != NULL ? run_long(m, sql, err) : TD_NOMEM;
 		if (status != TD_OK && status != TD_NOMEM)
 			(void)td_err_context(err, "line %u", s->line);
 		td_arena_done(&arena);
@@ -218,10 +245,18 @@ static enum td_status apply(void *ctx, const struct migrate_file *file, struct t
 	struct migration *m = ctx;
 	enum td_status status = file->no_transaction ? apply_without(m, file, err)
 						     : apply_in_transaction(m, file, err);
-	/* A lock or a deadlock that another one's change caused: begin again. */
-	if (status == TD_INTERNAL && err != NULL &&
-		(strcmp(err->state, "55P03") == 0 || strcmp(err->state, "40P01") == 0))
-		return TD_CONFLICT;
+	if (status != TD_INTERNAL || err == NULL)
+		return status;
+	/* A lock that somebody holds, or a deadlock: those who queued behind us go first, then it
+	 * begins again. */
+	if (strcmp(err->state, "55P03") == 0 || strcmp(err->state, "40P01") == 0)
+		return pause_a_while(m) ? TD_CONFLICT
+					: td_err_set(err, TD_STOPPING, "the process is stopping");
+	if (strcmp(err->state, "42501") == 0)
+		return td_err_set(err, TD_DENIED,
+			"%s. Migrations need a role that may make tables: as the database's owner "
+			"run GRANT CREATE, USAGE ON SCHEMA public TO the role of DATABASE_URL",
+			err->text);
 	return status;
 }
 
@@ -236,6 +271,21 @@ static enum td_status open_migration(struct store *store,
 		return td_err_set(
 			err, TD_UNAVAILABLE, "%s", connect_failures_worst(&failures)->reason);
 	return TD_OK;
+}
+
+/* Time-outs of a migration's own: what the role or the database sets is meant for others. Where the
+ * process dies in the middle of a long statement the server ends it soon, and so gives the lock to
+ * the next. */
+static enum td_status set_up(struct migration *m, struct td_err *err)
+{
+	enum td_status status = run_sql(m,
+		"SELECT set_config('statement_timeout', '0', false),"
+		" set_config('idle_in_transaction_session_timeout', '0', false)",
+		err);
+	if (status == TD_OK && !m->pooled && PQserverVersion(m->conn) >= 140000)
+		(void)run_sql(m, "SET client_connection_check_interval = '1s'",
+			NULL); /* not every system can: then it ends when the statement does */
+	return status;
 }
 
 static struct migrate_port port_of(struct migration *m)
@@ -268,7 +318,9 @@ enum td_status store_postgres_migrate(
 			.observer = config->observer,
 		};
 		struct migrate_port port = port_of(&m);
-		status = migrate_run(&run, &port, err);
+		status = set_up(&m, err);
+		if (status == TD_OK)
+			status = migrate_run(&run, &port, err);
 		PQfinish(m.conn);
 	}
 	td_arena_done(&arena);
