@@ -108,7 +108,15 @@ static enum td_status start_lookup(const char *name, struct lookup **ret)
 	return TD_OK;
 }
 
-enum td_status connect_resolve(const char *name, uint64_t deadline_ms,
+/* Waits in slices, because who wants it to end does not know of the lookup. The lock is held. */
+static void wait_for_answer_locked(struct lookup *l, const struct connect_limit *limit)
+{
+	for (int slice_ms; !l->done && (slice_ms = connect_limit_slice_ms(limit)) > 0;)
+		(void)td_cond_wait_until(&l->answered, &l->lock,
+			td_clock_mono_ns() + (uint64_t)slice_ms * UINT64_C(1000000));
+}
+
+enum td_status connect_resolve(const char *name, const struct connect_limit *limit,
 	struct connect_addresses *ret_addresses, struct connect_failure *ret_failure)
 {
 	if (is_numeric(name)) {
@@ -122,10 +130,7 @@ enum td_status connect_resolve(const char *name, uint64_t deadline_ms,
 	if (start_lookup(name, &l) != TD_OK)
 		return fail(ret_failure, TD_NOMEM, name, "no memory for a thread");
 	td_lock_take(&l->lock);
-	bool in_time = true;
-	while (!l->done && in_time)
-		in_time = td_cond_wait_until(
-			&l->answered, &l->lock, deadline_ms * UINT64_C(1000000));
+	wait_for_answer_locked(l, limit);
 	bool done = l->done;
 	int code = l->code;
 	struct connect_addresses found = l->addresses;

@@ -4,6 +4,7 @@
 #define TD_CONNECT_RESOLVE_H
 
 #include "connect/failure.h"
+#include "connect/supervisor.h"
 
 #include <stdint.h>
 
@@ -17,8 +18,8 @@ struct connect_addresses {
 /* Numeric addresses are answered at once. Every call asks again: nothing is kept.
  *   TD_OK        at least one address, each once, in the resolver's order
  *   TD_NOTFOUND, TD_TIMEOUT, TD_NOMEM   ret_failure says why, with the name
- * Blocks until deadline_ms (CLOCK_MONOTONIC) at most. Any thread. */
-enum td_status connect_resolve(const char *name, uint64_t deadline_ms,
+ * Blocks until the limit is reached at most. Any thread. */
+enum td_status connect_resolve(const char *name, const struct connect_limit *limit,
 	struct connect_addresses *ret_addresses, struct connect_failure *ret_failure) TD_MUST_CHECK;
 
 #endif

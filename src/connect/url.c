@@ -217,6 +217,73 @@ static enum td_status parse_params(
 	return TD_OK;
 }
 
+/* A part that is named by a parameter, as libpq has it: over the part itself. */
+static enum td_status adopt_hosts(
+	const struct parser *p, const char *names, struct connect_url *url)
+{
+	struct td_slice rest = td_slice_str(names), piece;
+	url->host_count = 0;
+	while (td_slice_cut(&rest, ',', &piece)) {
+		if (url->host_count == CONNECT_HOSTS_MOST)
+			return refuse(p, "more than 16 hosts");
+		struct connect_host *host = &url->hosts[url->host_count++];
+		host->port = p->default_port;
+		host->name = td_arena_strndup(p->arena, piece.ptr, piece.len);
+		if (host->name == NULL)
+			return td_err_set(p->err, TD_NOMEM, "%s: no memory", p->variable);
+		/* An IPv6 address needs no brackets here. */
+		if (strchr(host->name, ':') == NULL) {
+			enum td_status status = check_name(p, host->name);
+			if (status != TD_OK)
+				return status;
+		}
+	}
+	return TD_OK;
+}
+
+/* One port for all hosts, or one for each. */
+static enum td_status adopt_ports(
+	const struct parser *p, const char *ports, struct connect_url *url)
+{
+	struct td_slice rest = td_slice_str(ports), piece = TD_SLICE("");
+	enum td_status status = TD_OK;
+	size_t given = 0;
+	while (status == TD_OK && td_slice_cut(&rest, ',', &piece)) {
+		if (given == url->host_count)
+			return refuse(
+				p, "the parameter port names more ports than there are hosts");
+		status = parse_port(p, piece, &url->hosts[given++].port);
+	}
+	if (status == TD_OK && given != 1 && given != url->host_count)
+		return refuse(p, "the parameter port names fewer ports than there are hosts");
+	for (size_t i = 1; status == TD_OK && given == 1 && i < url->host_count; i++)
+		url->hosts[i].port = url->hosts[0].port;
+	return status;
+}
+
+static enum td_status adopt_params(const struct parser *p, struct connect_url *url)
+{
+	const char *host = connect_url_param(url, "host"), *port = connect_url_param(url, "port");
+	const char *user = connect_url_param(url, "user"),
+		   *password = connect_url_param(url, "password"),
+		   *database = connect_url_param(url, "dbname");
+	enum td_status status = TD_OK;
+	if (connect_url_param(url, "hostaddr") != NULL)
+		return refuse(p, "the parameter hostaddr is not supported: write the address as "
+				 "the host");
+	if (host != NULL && host[0] != '\0')
+		status = adopt_hosts(p, host, url);
+	if (status == TD_OK && port != NULL && url->host_count > 0)
+		status = adopt_ports(p, port, url);
+	if (user != NULL && user[0] != '\0')
+		url->user = user;
+	if (password != NULL && password[0] != '\0')
+		url->password = password;
+	if (database != NULL && database[0] != '\0')
+		url->database = database;
+	return status;
+}
+
 static enum td_status parse_scheme(
 	const struct parser *p, struct td_slice *rest, struct connect_url *url)
 {
@@ -278,6 +345,8 @@ enum td_status connect_url_parse(struct td_slice text, const char *variable, uin
 		status = decode(&p, td_slice_skip(path, 1), "database", &url.database);
 	if (status == TD_OK && question != NULL)
 		status = parse_params(&p, td_slice_skip(rest, path.len + 1), &url);
+	if (status == TD_OK)
+		status = adopt_params(&p, &url);
 	if (status == TD_OK)
 		*ret_url = url;
 	return status;

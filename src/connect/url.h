@@ -1,7 +1,8 @@
 /* A database's address as a URL:
  * SCHEME[+DRIVER]://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…][/DATABASE][?NAME=VALUE&…] (RFC
- * 3986, with libpq's several hosts). Parts are percent-decoded. Errors name the part, never its
- * secret. */
+ * 3986, with libpq's several hosts). Parts are percent-decoded. The
+ * parameters host, port, user, password and dbname are parts too, and go before them. Errors name
+ * the part, never its secret. */
 #ifndef TD_CONNECT_URL_H
 #define TD_CONNECT_URL_H
 

@@ -33,14 +33,25 @@ static void put_check(const struct connect_failures *failures, char out[40])
 		connect_class_layer(connect_failures_worst(failures)->class));
 }
 
+/* The variable that says what was refused. */
+static const char *setting_of(const struct settings *settings, enum connect_class class)
+{
+	if (settings_is_set(settings, SETTING_DATABASE_URL))
+		return "DATABASE_URL";
+	if (class == CONNECT_PASSWORD)
+		return "POSTGRES_USER and POSTGRES_PASSWORD";
+	if (class == CONNECT_ROLE || class == CONNECT_PERMISSION)
+		return "POSTGRES_USER";
+	return class == CONNECT_DATABASE ? "POSTGRES_DB" : "POSTGRES_HOST";
+}
+
 static void put_advice(const struct settings *settings, const struct connect_failures *failures,
 	char *out, size_t size)
 {
 	const struct connect_place place = {
 		.engine = "PostgreSQL",
 		.service_name = "postgresql",
-		.setting = settings_is_set(settings, SETTING_DATABASE_URL) ? "DATABASE_URL"
-									   : "POSTGRES_HOST",
+		.setting = setting_of(settings, connect_failures_worst(failures)->class),
 		.host = settings->postgres.hosts[0].name,
 		.in_container = connect_in_container(),
 	};

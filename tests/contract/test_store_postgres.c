@@ -263,7 +263,9 @@ static void test_postgres_held_key_answers(void **state)
 	db->holder = connect_to(db->name);
 	run(db->holder, "BEGIN");
 	run(db->holder, "UPDATE api_keys SET name = 'held'");
+	uint64_t began_ms = td_clock_mono_ms(&td_clock_system);
 	assert_int_equal(get_with_key(c->store, "u1"), TD_OK);
+	assert_true(td_clock_mono_ms(&td_clock_system) - began_ms < 1500);
 	let_go(db);
 }
 

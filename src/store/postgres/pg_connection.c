@@ -279,8 +279,7 @@ static enum td_status connect_host(const struct pg_config *config, const struct 
 		return connect_address(&a, limit, ret_conn, next_row(failures));
 	struct connect_addresses found;
 	struct connect_failure unresolved = {.class = CONNECT_NAME};
-	enum td_status status = connect_resolve(
-		host->name, limit->deadline_ms, &found, &unresolved);
+	enum td_status status = connect_resolve(host->name, limit, &found, &unresolved);
 	if (status != TD_OK) {
 		(void)snprintf(unresolved.address, sizeof(unresolved.address), "%.250s:%u",
 			host->name, host->port);

@@ -23,6 +23,11 @@ static const struct good goods[] = {
 	{"postgresql://h/d%C3%B1?sslmode=require&x=1", NULL, NULL, "d\xC3\xB1", "h:5432/d\xC3\xB1",
 		1},
 	{"postgresql://%2Frun%2Fpostgresql/d", NULL, NULL, "d", "/run/postgresql:5432/d", 1},
+	{"postgresql:///d?host=/run/postgresql&port=5433", NULL, NULL, "d",
+		"/run/postgresql:5433/d", 1},
+	{"postgresql://?host=a,b&port=1,2&user=u&password=p%26&dbname=d", "u", "p&", "d", "a:1/d",
+		2},
+	{"postgresql://h/d?host=::1", NULL, NULL, "d", "[::1]:5432/d", 1},
 };
 
 static void check_text(const char *got, const char *wanted)
