@@ -105,8 +105,14 @@ static int find_errno(const char *message)
 enum connect_class pg_classify(const char *message, enum pg_stage stage)
 {
 	char state[6];
-	if (pg_find_sqlstate(message, state))
+	if (pg_find_sqlstate(message, state)) {
+		/* pg_hba.conf may let this host in, but only with TLS; "SSL encryption" says that
+		 * TLS was tried. */
+		if (strcmp(state, "28000") == 0 && strstr(message, "no encryption") != NULL &&
+			strstr(message, "SSL encryption") == NULL)
+			return CONNECT_TLS;
 		return pg_classify_sqlstate(state);
+	}
 	for (size_t i = 0; i < TD_ARRAY_LEN(phrases); i++) {
 		if (strstr(message, phrases[i].words) != NULL)
 			return phrases[i].class;
