@@ -39,7 +39,7 @@ static const struct row rows[] = {
 		PG_STAGE_HANDSHAKE, CONNECT_TLS, NULL},
 	{AT "FATAL:  28000: no pg_hba.conf entry for host \"h\", user \"u\", database \"d\", SSL "
 	    "encryption\n" AT "FATAL:  28000: no pg_hba.conf entry for host \"h\", user \"u\", "
-			      "database \"d\", no encryption\n",
+	    "database \"d\", no encryption\n",
 		PG_STAGE_HANDSHAKE, CONNECT_ROLE, NULL},
 	{AT "FATAL:  3D000: database \"nope\" does not exist\n", PG_STAGE_HANDSHAKE,
 		CONNECT_DATABASE, "database \"nope\" does not exist (SQLSTATE 3D000)"},
