@@ -51,11 +51,22 @@ const struct connect_failure *connect_failures_worst(const struct connect_failur
 	return worst;
 }
 
+static bool is_told_before(const struct connect_failures *failures, size_t at)
+{
+	for (size_t i = 0; i < at; i++) {
+		if (strcmp(failures->list[i].reason, failures->list[at].reason) == 0)
+			return true;
+	}
+	return false;
+}
+
 void connect_failures_text(const struct connect_failures *failures, char *out, size_t out_size)
 {
 	size_t used = 0;
 	out[0] = '\0';
 	for (size_t i = 0; i < failures->count && used < out_size; i++) {
+		if (is_told_before(failures, i))
+			continue;
 		int n = snprintf(out + used, out_size - used, "%s%s", i > 0 ? "; " : "",
 			failures->list[i].reason);
 		used += n > 0 ? (size_t)n : 0;

@@ -200,9 +200,9 @@ static enum td_status check_server(const struct attempt *a, PGconn *conn,
 	struct attempt at = *a;
 	at.stage = PG_STAGE_HANDSHAKE;
 	PGresult *result = NULL;
-	enum td_status status = pg_query(conn,
-		"SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')",
-		NULL, 0, limit, &result, &err);
+	enum td_status status = pg_query_row(conn,
+		"SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')", 2,
+		limit, &result, &err);
 	if (status == TD_TIMEOUT)
 		return fail_at_limit(&at, f);
 	if (status != TD_OK)
@@ -397,4 +397,19 @@ enum td_status pg_query(PGconn *conn, const char *sql, const char *const *params
 		!pg_flush(conn, limit))
 		return td_err_set(err, TD_UNAVAILABLE, "the connection to PostgreSQL was lost");
 	return pg_finish_query(conn, limit, ret_result, err);
+}
+
+enum td_status pg_query_row(PGconn *conn, const char *sql, int columns,
+	const struct connect_limit *limit, PGresult **ret_result, struct td_err *err)
+{
+	PGresult *result = NULL;
+	enum td_status status = pg_query(conn, sql, NULL, 0, limit, &result, err);
+	if (status == TD_OK && (PQntuples(result) != 1 || PQnfields(result) != columns)) {
+		PQclear(result);
+		return td_err_set(
+			err, TD_INTERNAL, "what answers is not the PostgreSQL that it says it is");
+	}
+	if (status == TD_OK)
+		*ret_result = result;
+	return status;
 }

@@ -52,6 +52,11 @@ PGresult *pg_next_result(PGconn *conn, const struct connect_limit *limit, bool *
 enum td_status pg_query(PGconn *conn, const char *sql, const char *const *params, int count,
 	const struct connect_limit *limit, PGresult **ret_result, struct td_err *err) TD_MUST_CHECK;
 
+/* A statement without parameters that answers one row of `columns` columns: what has another shape
+ * is TD_INTERNAL, for whoever answers may be anybody. TD_OK: *ret_result is the caller's. */
+enum td_status pg_query_row(PGconn *conn, const char *sql, int columns,
+	const struct connect_limit *limit, PGresult **ret_result, struct td_err *err) TD_MUST_CHECK;
+
 /* The second half of pg_query(), for a statement that was sent already. */
 enum td_status pg_finish_query(PGconn *conn, const struct connect_limit *limit,
 	PGresult **ret_result, struct td_err *err) TD_MUST_CHECK;

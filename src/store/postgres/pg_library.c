@@ -25,6 +25,7 @@
 	X(char *, PQgetvalue, (const PGresult *r, int t, int f), (r, t, f))                    \
 	X(int, PQisBusy, (PGconn * c), (c))                                                    \
 	X(PGnotify *, PQnotifies, (PGconn * c), (c))                                           \
+	X(int, PQnfields, (const PGresult *r), (r))                                            \
 	X(int, PQntuples, (const PGresult *r), (r))                                            \
 	X(const char *, PQparameterStatus, (const PGconn *c, const char *n), (c, n))           \
 	X(int, PQpipelineSync, (PGconn * c), (c))                                              \

@@ -62,7 +62,7 @@ static enum td_status try_lock(void *ctx, struct td_err *err)
 		return TD_OK;
 	PGresult *r = NULL;
 	struct connect_limit limit = limit_in(m->store->config.store_timeout_ms);
-	enum td_status status = pg_query(m->conn,
+	enum td_status status = pg_query_row(m->conn,
 		"SELECT pg_try_advisory_lock(" LOCK_KEY "),"
 		" (SELECT a.application_name || ' (process ' || a.pid || ')' FROM pg_locks l JOIN "
 		"pg_stat_activity a USING (pid)"
@@ -70,7 +70,7 @@ static enum td_status try_lock(void *ctx, struct td_err *err)
 		" AND l.database = (SELECT oid FROM pg_database WHERE datname = "
 		"current_database())"
 		" AND (l.classid::bigint << 32 | l.objid::bigint) = " LOCK_KEY " LIMIT 1)",
-		NULL, 0, &limit, &r, err);
+		2, &limit, &r, err);
 	if (status == TD_OK && strcmp(PQgetvalue(r, 0, 0), "t") != 0)
 		status = td_err_set(
 			err, TD_BUSY, "%s", PQgetisnull(r, 0, 1) ? "" : PQgetvalue(r, 0, 1));
@@ -128,8 +128,8 @@ static enum td_status read_applied(void *ctx, struct td_arena *arena, struct mig
 	struct migration *m = ctx;
 	PGresult *there = NULL, *r = NULL;
 	struct connect_limit limit = limit_in(m->store->config.store_timeout_ms);
-	enum td_status status = pg_query(
-		m->conn, "SELECT to_regclass('schema_migrations')", NULL, 0, &limit, &there, err);
+	enum td_status status = pg_query_row(
+		m->conn, "SELECT to_regclass('schema_migrations')", 1, &limit, &there, err);
 	if (status == TD_OK && PQgetisnull(there, 0, 0)) {
 		PQclear(there);
 		*ret_count = 0;
@@ -357,9 +357,9 @@ enum td_status store_postgres_inspect(
 		return status;
 	PGresult *r = NULL;
 	struct connect_limit limit = limit_in(m.store->config.connect_timeout_ms);
-	status = pg_query(m.conn,
-		"SELECT current_setting('fsync'), current_setting('synchronous_commit')", NULL, 0,
-		&limit, &r, err);
+	status = pg_query_row(m.conn,
+		"SELECT current_setting('fsync'), current_setting('synchronous_commit')", 2, &limit,
+		&r, err);
 	if (status == TD_OK)
 		*ret_server = (struct store_postgres_server){
 			.version = PQserverVersion(m.conn),

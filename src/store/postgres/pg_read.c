@@ -174,6 +174,20 @@ static enum td_status read_once(struct pg_lane *l, const struct connect_limit *l
 	return status;
 }
 
+/* After an error of the database's own: one that it cannot answer must not take the others with it.
+ */
+static void read_alone(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *tasks, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct td_err err = TD_ERR_INIT;
+		tasks[i].settled = false;
+		enum td_status status = read_once(l, limit, &tasks[i], 1, &err);
+		if (status != TD_OK)
+			pg_settle_all(&tasks[i], 1, status, &err);
+	}
+}
+
 /* E-mail addresses compare without case, as the index has them. */
 static struct td_slice lowered(struct store_op *op)
 {
@@ -203,7 +217,9 @@ void pg_run_reads(void *ctx, struct lane_job **jobs, size_t count)
 	enum td_status status = read_once(l, &limit, tasks, count, &err);
 	if (status == TD_UNAVAILABLE && connect_limit_slice_ms(&limit) > 0)
 		status = read_once(l, &limit, tasks, count, &err);
-	if (status != TD_OK)
+	if (status == TD_INTERNAL && count > 1)
+		read_alone(l, &limit, tasks, count);
+	else if (status != TD_OK)
 		pg_settle_all(tasks, count, status, &err);
 	else
 		pg_note_use(l, &limit, tasks, count);

@@ -39,7 +39,7 @@ static enum td_status look_for_pooler(
 	struct pg_store *s, PGconn *conn, const struct connect_limit *limit)
 {
 	PGresult *r = NULL;
-	enum td_status status = pg_query(conn, "SELECT pg_backend_pid()", NULL, 0, limit, &r, NULL);
+	enum td_status status = pg_query_row(conn, "SELECT pg_backend_pid()", 1, limit, &r, NULL);
 	if (status == TD_OK)
 		atomic_store(
 			&s->pooled, strtol(PQgetvalue(r, 0, 0), NULL, 10) != PQbackendPID(conn));
@@ -104,9 +104,9 @@ static bool heartbeat(
 	struct td_err err = TD_ERR_INIT;
 	PGresult *r = NULL;
 	/* A server that was demoted, or whose sessions were made read-only, takes no writes. */
-	enum td_status status = pg_query(s->control,
-		"SELECT current_setting('transaction_read_only') = 'on'", NULL, 0, &own, &r, &err);
-	bool read_only = status == TD_OK && PQntuples(r) == 1 && PQgetvalue(r, 0, 0)[0] == 't';
+	enum td_status status = pg_query_row(s->control,
+		"SELECT current_setting('transaction_read_only') = 'on'", 1, &own, &r, &err);
+	bool read_only = status == TD_OK && PQgetvalue(r, 0, 0)[0] == 't';
 	PQclear(r);
 	s->heartbeat_ms = now_ms();
 	if (read_only)
