@@ -163,7 +163,7 @@ enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *li
  * minute. A void (*idle)(void *) of a lane; ctx is a struct pg_lane. */
 void pg_sweep_answers(void *lane);
 
-/* pg_catalogue.c: operations on the catalogue and on keys, one at a time. */
+/* pg_keys.c: operations on the catalogue and on keys, one at a time. */
 enum td_status pg_run_single(
 	struct pg_lane *l, struct store_op *op, const struct connect_limit *limit) TD_MUST_CHECK;
 

@@ -1,0 +1,43 @@
+/* Statements that come seldom: unnamed, in a lane's pipeline, with parameters as text. For
+ * pg_catalogue_*.c and pg_keys.c. */
+#ifndef TD_STORE_POSTGRES_PG_SQL_H
+#define TD_STORE_POSTGRES_PG_SQL_H
+
+#include "store/postgres/pg_store_internal.h"
+
+/* Queues a statement; a NULL parameter is null, results are binary. False: lost. */
+bool pg_sql_send(struct pg_lane *l, const char *sql, const char *const *params, int count);
+
+/* TD_UNAVAILABLE, in words. */
+enum td_status pg_sql_lost(struct td_err *err);
+
+/* A statement whose result does not matter. */
+enum td_status pg_sql_receive_nothing(
+	struct pg_lane *l, const struct connect_limit *limit, struct td_err *err) TD_MUST_CHECK;
+
+/* One statement in a transaction of its own; *ret is the caller's to PQclear(). */
+enum td_status pg_sql_run(struct pg_lane *l, const struct connect_limit *limit, const char *sql,
+	const char *const *params, int count, PGresult **ret, struct td_err *err) TD_MUST_CHECK;
+
+/* Values as parameters, in the arena; absent text is empty, for no column that these write may be
+ * null. */
+const char *pg_sql_text(struct td_arena *arena, struct td_slice s);
+const char *pg_sql_number(struct td_arena *arena, int64_t number);
+const char *pg_sql_time(struct td_arena *arena, int64_t wall_ms);
+const char *pg_sql_money(struct td_arena *arena, int64_t minor);
+
+/* The operations that run alone. */
+enum td_status pg_catalogue_read(
+	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
+enum td_status pg_catalogue_populate(
+	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
+enum td_status pg_catalogue_apply(
+	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
+enum td_status pg_key_create(
+	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
+enum td_status pg_key_list(
+	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
+enum td_status pg_key_revoke(
+	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
+
+#endif
