@@ -96,6 +96,28 @@ static void skip_empty_lines(struct td_slice *rest)
 	}
 }
 
+/* 0.9.75 ends a header at a line that is empty, begins with a NUL, or is a colon alone, whether CR,
+ * LF or both end it, and leaves NULs in those places as it does for CRLF CRLF. Where that makes
+ * four of them, nobody can tell any more. Takes the last field and such an end off. */
+static bool take_blurred_end(struct td_slice *rest, struct td_slice *ret_line)
+{
+	static const char blurred[] = {'\r', '\n', '\0', ':'};
+	size_t len = 0;
+	while (len < rest->len && memchr(blurred, rest->ptr[len], 3) == NULL)
+		len++;
+	if (len == 0 || rest->len - len < 4)
+		return false;
+	for (size_t i = len; i < len + 4; i++) {
+		if (memchr(blurred, rest->ptr[i], sizeof(blurred)) == NULL)
+			return false;
+	}
+	if (memchr(blurred, rest->ptr[len + 3], 2) == NULL)
+		return false;
+	*ret_line = td_slice(rest->ptr, len);
+	*rest = td_slice_skip(*rest, len + 4);
+	return true;
+}
+
 /* Takes one whole request off; false: there is none that is whole and well formed. */
 static bool take_request(struct td_slice *rest)
 {
@@ -105,12 +127,15 @@ static bool take_request(struct td_slice *rest)
 	if (!take_line(rest, &line) || !is_request_line(line))
 		return false;
 	for (;;) {
-		if (!take_line(rest, &line))
+		bool is_last = take_blurred_end(rest, &line);
+		if (!is_last && !take_line(rest, &line))
 			return false;
 		if (line.len == 0)
 			break;
 		if (!take_field(line, &f))
 			return false;
+		if (is_last)
+			break;
 	}
 	if (f.codings > 0 || f.body > rest->len)
 		return false;
