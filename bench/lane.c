@@ -79,8 +79,8 @@ static void submit_user(void)
 	uint64_t number = next_random();
 	op->now_ms = td_clock_wall_ms(&td_clock_system);
 	op->deadline_ms = td_clock_mono_ms(&td_clock_system) + 10000;
-	op->auth.needed = true;
-	memcpy(op->auth.key_hash, bench.key_hash, sizeof(bench.key_hash));
+	op->auth.kind = STORE_AUTH_KEY;
+	memcpy(op->auth.hash, bench.key_hash, sizeof(bench.key_hash));
 	op->in.user.id = print(&op->arena, "", number);
 	op->in.user.email = print(&op->arena, "@example.com", number);
 	op->in.user.first_name = TD_SLICE("Ada");

@@ -5,7 +5,7 @@ CREATE TABLE users (
 	first_name text NOT NULL CHECK (length(first_name) BETWEEN 1 AND 200),
 	last_name text NOT NULL CHECK (length(last_name) BETWEEN 1 AND 200),
 	company text CHECK (length(company) BETWEEN 1 AND 200),
-	password_hash text,
+	password_hash text CHECK (length(password_hash) BETWEEN 1 AND 200),
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now()
 );

@@ -14,6 +14,8 @@ CREATE TABLE user_subscriptions (
 	pending_action text CHECK (pending_action IN ('change', 'cancel')),
 	pending_package_id text REFERENCES subscription_packages (id),
 	pending_billing_cycle text CHECK (pending_billing_cycle IN ('monthly', 'yearly')),
+	pending_price numeric(12,2) CHECK (pending_price >= 0),
+	pending_currency text CHECK (pending_currency ~ '^[A-Z]{3}$'),
 	pending_at timestamptz,
 	cancel_at_period_end boolean NOT NULL DEFAULT false,
 	canceled_at timestamptz,
@@ -29,7 +31,9 @@ CREATE INDEX user_subscriptions_by_package ON user_subscriptions (package_id);
 CREATE INDEX user_subscriptions_due ON user_subscriptions (current_period_end)
 	WHERE status IN ('trialing', 'active', 'past_due');
 
+-- `seq` is the order in which it was written: times alone do not tell it.
 CREATE TABLE subscription_history (
+	seq bigint GENERATED ALWAYS AS IDENTITY,
 	id text PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 64),
 	subscription_id text NOT NULL REFERENCES user_subscriptions (id),
 	user_id text NOT NULL REFERENCES users (id),
@@ -45,5 +49,5 @@ CREATE TABLE subscription_history (
 	actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
 	created_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX subscription_history_by_user ON subscription_history (user_id, created_at, id);
+CREATE INDEX subscription_history_by_user ON subscription_history (user_id, seq);
 CREATE INDEX subscription_history_by_subscription ON subscription_history (subscription_id);

@@ -265,11 +265,11 @@ static struct api_call *create_call(struct api_calls *calls, struct http_request
 struct api_call *api_call_begin(void *ctx, struct http_request *rq)
 {
 	struct api_calls *calls = ctx;
-	struct store_auth auth = {.needed = true};
+	struct store_auth auth = {.kind = STORE_AUTH_KEY};
 	struct td_slice value = {NULL, 0};
 	const char *why = NULL;
 	(void)http_header(rq, "Authorization", &value);
-	if (!api_auth_read(value, http_header_count(rq, "Authorization"), auth.key_hash, &why)) {
+	if (!api_auth_read(value, http_header_count(rq, "Authorization"), auth.hash, &why)) {
 		reply_denied(rq, why);
 		return NULL;
 	}
@@ -367,7 +367,7 @@ static void refuse_busy(struct api_call *call)
 static struct td_slice make_caller(struct api_call *call)
 {
 	char hex[TD_SHA256_TEXT_SIZE];
-	td_hex(call->op->auth.key_hash, TD_SHA256_SIZE, hex);
+	td_hex(call->op->auth.hash, TD_SHA256_SIZE, hex);
 	char *caller = td_arena_printf(&call->op->arena, "key:%s", hex);
 	return td_slice_str(caller);
 }

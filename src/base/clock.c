@@ -49,6 +49,33 @@ static void civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int
 	*ret_year = year + era * 400 + (*ret_month <= 2);
 }
 
+#define DAY_MS INT64_C(86400000)
+
+struct td_date td_date_of(int64_t wall_ms)
+{
+	struct td_date date;
+	int64_t days = wall_ms / DAY_MS;
+	date.of_day_ms = wall_ms % DAY_MS;
+	if (date.of_day_ms < 0) {
+		date.of_day_ms += DAY_MS;
+		days--;
+	}
+	civil_from_days(days, &date.year, &date.month, &date.day);
+	return date;
+}
+
+int64_t td_date_to_ms(const struct td_date *date)
+{
+	return days_from_civil(date->year, date->month, date->day) * DAY_MS + date->of_day_ms;
+}
+
+int td_days_of_month(int64_t year, int month)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+	return month == 2 && leap ? 29 : days[month - 1];
+}
+
 /* By hand, because every user that is shown has two times, and printf takes ten times as long. */
 static char *put_digits(char *out, unsigned value, size_t count, char after)
 {
@@ -60,28 +87,15 @@ static char *put_digits(char *out, unsigned value, size_t count, char after)
 
 void td_time_format(int64_t wall_ms, char out[TD_TIME_TEXT_SIZE])
 {
-	int64_t ms = wall_ms % 1000;
-	int64_t seconds = wall_ms / 1000;
-	if (ms < 0) {
-		ms += 1000;
-		seconds--;
-	}
-	int64_t of_day = seconds % 86400;
-	int64_t days = seconds / 86400;
-	if (of_day < 0) {
-		of_day += 86400;
-		days--;
-	}
-	int64_t year;
-	int month, day;
-	civil_from_days(days, &year, &month, &day);
-	char *at = put_digits(out, (unsigned)((uint64_t)year % 10000u), 4, '-');
-	at = put_digits(at, (unsigned)month, 2, '-');
-	at = put_digits(at, (unsigned)day, 2, 'T');
+	struct td_date date = td_date_of(wall_ms);
+	int64_t of_day = date.of_day_ms / 1000;
+	char *at = put_digits(out, (unsigned)((uint64_t)date.year % 10000u), 4, '-');
+	at = put_digits(at, (unsigned)date.month, 2, '-');
+	at = put_digits(at, (unsigned)date.day, 2, 'T');
 	at = put_digits(at, (unsigned)(of_day / 3600), 2, ':');
 	at = put_digits(at, (unsigned)(of_day / 60 % 60), 2, ':');
 	at = put_digits(at, (unsigned)(of_day % 60), 2, '.');
-	at = put_digits(at, (unsigned)ms, 3, 'Z');
+	at = put_digits(at, (unsigned)(date.of_day_ms % 1000), 3, 'Z');
 	*at = '\0';
 }
 
@@ -136,13 +150,6 @@ static bool take_offset(struct td_slice *rest, int *ret_minutes)
 	return true;
 }
 
-static int days_in_month(int year, int month)
-{
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-	return month == 2 && leap ? 29 : days[month - 1];
-}
-
 bool td_time_parse(struct td_slice text, int64_t *ret_wall_ms)
 {
 	int year, month, day, hour, minute, second, ms, offset;
@@ -158,8 +165,8 @@ bool td_time_parse(struct td_slice text, int64_t *ret_wall_ms)
 		return false;
 	if (!take_fraction(&text, &ms) || !take_offset(&text, &offset) || text.len != 0)
 		return false;
-	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 ||
-		minute > 59 || second > 59)
+	if (month < 1 || month > 12 || day < 1 || day > td_days_of_month(year, month) ||
+		hour > 23 || minute > 59 || second > 59)
 		return false;
 	int64_t days = days_from_civil(year, month, day);
 	int64_t seconds = days * 86400 + hour * 3600 + minute * 60 + second - (int64_t)offset * 60;

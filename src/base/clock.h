@@ -32,6 +32,17 @@ static inline uint64_t td_clock_mono_ms(const struct td_clock *clock)
 /* Nanoseconds of CLOCK_MONOTONIC, for measuring how long something took. */
 uint64_t td_clock_mono_ns(void);
 
+/* A moment as a date of the proleptic Gregorian calendar in UTC. */
+struct td_date {
+	int64_t year;
+	int month, day;    /* 1 to 12, 1 to 31 */
+	int64_t of_day_ms; /* 0 to 86399999 */
+};
+
+struct td_date td_date_of(int64_t wall_ms);
+int64_t td_date_to_ms(const struct td_date *date);
+int td_days_of_month(int64_t year, int month);
+
 /* "2026-11-23T08:05:00.123Z" (RFC 3339, UTC) with its NUL; years 0000 to 9999. */
 #define TD_TIME_TEXT_SIZE 25
 void td_time_format(int64_t wall_ms, char out[TD_TIME_TEXT_SIZE]);

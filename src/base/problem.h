@@ -35,6 +35,10 @@
 		"No user with this id or e-mail address is known here.",                           \
 		"Check the id, or make the user first: PUT "                                       \
 		"/user-subscription/users/{user_id}.")                                             \
+	X(NO_SUBSCRIPTION, "no-subscription", 404, "The user has no subscription",                 \
+		"The user is known, but has no subscription (for a change: none that is "          \
+		"running).",                                                                       \
+		"Make one with POST /user-subscription/subscribe.")                                \
 	X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, "This address does not take that method", \
 		"The address exists, but not for the method of the request.",                      \
 		"Use one of the methods that the header Allow of the answer names.")               \
@@ -47,6 +51,18 @@
 		"share one.",                                                                      \
 		"Use another address, or find its user with GET "                                  \
 		"/user-subscription/users?email=….")                                               \
+	X(ALREADY_SUBSCRIBED, "already-subscribed", 409, "The user has a subscription already",    \
+		"A user has at most one running subscription, and this user has one.",             \
+		"Change it with POST /user-subscription/upgrade, or cancel it first.")             \
+	X(NO_CHANGE, "no-change", 409, "That is what the user has already",                        \
+		"Package and billing cycle are those that the subscription has, or that are "      \
+		"planned already. Nothing was done.",                                              \
+		"Choose another package or cycle; POST /user-subscription/resume takes back "      \
+		"what is planned.")                                                                \
+	X(NOTHING_PLANNED, "nothing-planned", 409, "Nothing is planned",                           \
+		"There is no cancellation and no change to take back.",                            \
+		"Look at \"pending_change\" in GET /user-subscription/user/{user_id}: it is "      \
+		"null.")                                                                           \
 	X(IDEMPOTENCY_BUSY, "idempotency-busy", 409, "The same request is still running",          \
 		"A request with this Idempotency-Key is still being worked on.",                   \
 		"Wait as long as Retry-After says, then send it again with the same key: "         \

@@ -16,6 +16,7 @@
 	X(CONFLICT, 409, true, "changed meanwhile")               \
 	X(MISMATCH, 422, false, "differs from the first request") \
 	X(TOOBIG, 413, false, "over a configured limit")          \
+	X(LIMITED, 429, true, "too many tries")                   \
 	X(BUSY, 503, true, "too much is waiting")                 \
 	X(TIMEOUT, 503, true, "deadline passed")                  \
 	X(UNAVAILABLE, 503, true, "store is away")                \

@@ -23,6 +23,7 @@ int exit_code_of_store(const struct td_err *err)
 	case TD_CONFLICT:
 	case TD_MISMATCH:
 	case TD_TOOBIG:
+	case TD_LIMITED:
 	case TD_STOPPING:
 	case TD_INTERNAL:
 	case TD_STATUS_COUNT:

@@ -15,6 +15,7 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "store/rows.h"
 #include "work/lane.h"
 
 #include <stdbool.h>
@@ -24,102 +25,105 @@
 struct store;
 struct store_op;
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------- */
-
-/* Amounts are minor units (base/money.h), times milliseconds since 1970 UTC. Optional text that is
- * absent has a NULL pointer. */
-
-struct store_user {
-	struct td_slice id, email, first_name, last_name, company; /* company: optional */
-	int64_t created_at, updated_at;
-};
-
-struct store_package {
-	struct td_slice id, slug, name, description, currency;
-	int64_t price_monthly, price_yearly;
-	int64_t rate_limit_per_hour, rate_limit_per_day;
-	int64_t display_order;
-	bool is_active;
-	int64_t created_at, updated_at;
-};
-
-struct store_metadata {
-	struct td_slice package_slug, key, value;
-	int64_t updated_at;
-};
-
-struct store_feature {
-	struct td_slice package_slug, feature_id, name, description, icon, category;
-	bool included;
-	int64_t display_order;
-	int64_t updated_at;
-};
-
-/* Packages by display_order, then slug; metadata by package_slug, key; features by package_slug,
- * display_order, feature_id. */
-struct store_catalogue {
-	struct store_package *packages;
-	size_t package_count;
-	struct store_metadata *metadata;
-	size_t metadata_count;
-	struct store_feature *features;
-	size_t feature_count;
-};
-
-/* A row that breaks the rules a client of the tables should keep (a negative price, bytes that are
- * not UTF-8): it is left out of what is read and named here, so that it can be logged once. */
-struct store_bad_row {
-	struct td_slice table, key, why;
-};
-
-struct store_api_key {
-	struct td_slice id, name;
-	uint8_t hash[TD_SHA256_SIZE]; /* of the whole key's text */
-	int64_t created_at;
-	int64_t last_used_at; /* 0: never */
-	int64_t revoked_at;   /* 0: in force */
-};
-
-/* An answer that is kept for a repeated request (Idempotency-Key). */
-struct store_answer {
-	int http_status;
-	struct td_slice body, location; /* location: optional */
-};
-
 /* ---- operations
  * ------------------------------------------------------------------------------------- */
 
-/* What each does and which outcomes it has beside those that all have (below):
- *  AUTHORIZE          nothing but finding out who asks
- *  USER_PUT           in.user is written under its id. TD_OK: out.user is the row as it stands now,
- * out.created tells whether it is new; a row that already says the same is left as it is.
- * TD_EXISTS: another user has the e-mail address USER_CREATE        in.user is inserted. TD_OK:
- * out.user; TD_EXISTS: the e-mail address or the id is taken USER_GET           by in.user.id.
- * TD_OK: out.user; TD_NOTFOUND USER_BY_EMAIL      by in.user.email, letters compared without case
- * (ASCII). TD_OK: out.user; TD_NOTFOUND KEY_CREATE         in.key is inserted. TD_OK; TD_EXISTS:
- * its id or hash is there KEY_LIST           TD_OK: out.keys, oldest first KEY_REVOKE         by
- * in.key.id. TD_OK, again too (the first time stays); TD_NOTFOUND CATALOGUE_READ     in.parts.
- * TD_OK: out.catalogue, all from one moment, and out.bad_rows CATALOGUE_POPULATE in.catalogue is
- * written whole, if there is no package (and no content) yet. TD_OK; TD_EXISTS: out.existing
- * packages are there, and nothing was written CATALOGUE_APPLY    in.changes, in their order, all or
- * none. TD_OK
+/* What each does, and its outcomes beside those that all have (below):
  *
- * All of them: TD_DENIED (in.auth is needed and the key is not known or revoked: nothing was done);
- * TD_TIMEOUT (for a write: outcome unknown, or it never ran); TD_UNAVAILABLE, TD_BUSY, TD_STOPPING;
- * TD_NOMEM, TD_IO, TD_CORRUPT, TD_INTERNAL with `err`. */
-#define STORE_OP_MAP(X)             \
-	X(AUTHORIZE, false)         \
-	X(USER_PUT, true)           \
-	X(USER_CREATE, true)        \
-	X(USER_GET, false)          \
-	X(USER_BY_EMAIL, false)     \
-	X(KEY_CREATE, true)         \
-	X(KEY_LIST, false)          \
-	X(KEY_REVOKE, true)         \
-	X(CATALOGUE_READ, false)    \
-	X(CATALOGUE_POPULATE, true) \
-	X(CATALOGUE_APPLY, true)
+ * - AUTHORIZE: nothing but finding out who asks.
+ * - USER_PUT: in.user is written under its id. TD_OK: out.user is the row as it stands now,
+ *   out.created tells whether it is new; a row that already says the same is left as it is.
+ *   TD_EXISTS: another user has the e-mail address.
+ * - USER_CREATE: in.user is inserted. TD_OK: out.user. TD_EXISTS: the e-mail address or the id is
+ *   taken.
+ * - USER_GET: by in.user.id. TD_OK: out.user. TD_NOTFOUND.
+ * - USER_BY_EMAIL: by in.user.email, letters compared without case (ASCII). As USER_GET.
+ * - KEY_CREATE: in.key is inserted. TD_OK. TD_EXISTS: its id or hash is there.
+ * - KEY_LIST: TD_OK: out.keys, oldest first.
+ * - KEY_REVOKE: by in.key.id. TD_OK, again too (the first time stays). TD_NOTFOUND.
+ * - CATALOGUE_READ: in.parts. TD_OK: out.catalogue, all from one moment, and out.bad_rows.
+ * - CATALOGUE_POPULATE: in.catalogue is written whole, if there is no package (and no content) yet.
+ *   TD_OK. TD_EXISTS: out.existing packages are there, and nothing was written.
+ * - CATALOGUE_APPLY: in.changes, in their order, all or none. TD_OK.
+ *
+ * - SUBSCRIPTION_GET: of in.user.id. TD_OK: out.subscriptions[0] is the live one, or the latest;
+ *   out.subscription_count is 0 where the user never had one. TD_NOTFOUND: there is no such user. A
+ *   row outside the rules is left out and named in out.bad_rows.
+ * - SUBSCRIBE: in.subscription and in.history are inserted. TD_OK. TD_EXISTS: the user has a live
+ *   subscription. TD_NOTFOUND: out.missing says whether it is the user or the package.
+ * - SUBSCRIPTION_CHANGE: the row of in.subscription's id becomes what in.subscription says, and
+ *   in.history is inserted, if its version is still in.version. TD_OK. TD_CONFLICT: it is not (or
+ *   the user has another live one); nothing was written. Repeated after a loss it is recognised by
+ *   the id of its last row of history.
+ * - SUBSCRIPTION_DUE: TD_OK: out.subscriptions, the live ones whose period has ended at in.due_ms,
+ *   by the end of the period; at most in.limit.
+ * - HISTORY_LIST: of in.user.id, newest first, at most in.limit (1 to 1000), before in.before_seq
+ *   (0: from the newest). TD_OK: out.history; out.more tells whether older ones are there.
+ *   TD_NOTFOUND: there is no such user.
+ * - ANSWER_FIND: what is kept for `idempotency`. TD_OK (replayed), TD_MISMATCH, TD_NOTFOUND.
+ * - ANSWER_KEEP: keeps idempotency->on_ok, and does nothing else. TD_OK.
+ *
+ * - LOGIN_GET: by in.user.email as USER_BY_EMAIL. TD_OK: out.user, out.password_hash (NULL: none
+ *   was set). TD_NOTFOUND.
+ * - CHECKOUT: in.user with in.password_hash, in.subscription, in.history and in.session, all of
+ *   them or none. TD_OK. TD_EXISTS: the e-mail address (or the id) is taken. TD_NOTFOUND: the
+ *   package is gone.
+ * - SESSION_CREATE: in.session is inserted; the session of in.old_hash ends (all zero: none); of
+ *   in.throttles the first is forgotten and the others count one less. TD_OK. TD_NOTFOUND: there is
+ *   no such user.
+ * - SESSION_END: by in.session.hash. TD_OK, where there was none too.
+ * - THROTTLE_TAKE: each of in.throttles counts one more; a count that is not there, or whose window
+ *   has ended at now_ms, begins at one with a window of in.window_ms. TD_OK. TD_LIMITED: one is
+ *   over its limit; out.retry_ms is how long its window still lasts. Two processes at once count
+ *   two.
+ * - RESET_CREATE: a link to reset the password of the user with in.user.email: in.session.hash and
+ *   in.session.expires_at; the user's earlier one is void. TD_OK: out.user. TD_NOTFOUND.
+ * - RESET_GET: by in.session.hash. TD_OK: it is in force, and out.user. TD_NOTFOUND.
+ * - RESET_USE: the same; the password becomes in.password_hash, the link is void, and all sessions
+ *   of the user end. TD_OK: out.user. TD_NOTFOUND.
+ *
+ * - SWEEP: deletes what has expired at now_ms (answers, sessions, links, throttles), at most
+ *   in.limit of each. TD_OK: out.swept; in.limit and more means that there is more.
+ * - LEASE_TAKE: in.lease is taken, or renewed where the owner is the same, if nobody else has it at
+ *   in.lease.now_ms. TD_OK. TD_CONFLICT: somebody else has it.
+ * - CLOCK_GET: TD_OK: out.clock_offset_ms. TD_NOTFOUND: none was set.
+ * - CLOCK_SET: the offset becomes in.clock.offset_ms, if it still is in.clock.expected_ms
+ *   (STORE_CLOCK_ABSENT: if there is none). TD_OK. TD_CONFLICT.
+ *
+ * All of them: TD_DENIED (in.auth asks for a key or a session, and it is not in force: nothing was
+ * done); TD_TIMEOUT (for a write: outcome unknown, or it never ran); TD_UNAVAILABLE, TD_BUSY,
+ * TD_STOPPING; TD_NOMEM, TD_IO, TD_CORRUPT, TD_INTERNAL with `err`. */
+#define STORE_OP_MAP(X)              \
+	X(AUTHORIZE, false)          \
+	X(USER_PUT, true)            \
+	X(USER_CREATE, true)         \
+	X(USER_GET, false)           \
+	X(USER_BY_EMAIL, false)      \
+	X(KEY_CREATE, true)          \
+	X(KEY_LIST, false)           \
+	X(KEY_REVOKE, true)          \
+	X(CATALOGUE_READ, false)     \
+	X(CATALOGUE_POPULATE, true)  \
+	X(CATALOGUE_APPLY, true)     \
+	X(SUBSCRIPTION_GET, false)   \
+	X(SUBSCRIBE, true)           \
+	X(SUBSCRIPTION_CHANGE, true) \
+	X(SUBSCRIPTION_DUE, false)   \
+	X(HISTORY_LIST, false)       \
+	X(ANSWER_FIND, false)        \
+	X(ANSWER_KEEP, true)         \
+	X(LOGIN_GET, false)          \
+	X(CHECKOUT, true)            \
+	X(SESSION_CREATE, true)      \
+	X(SESSION_END, true)         \
+	X(THROTTLE_TAKE, true)       \
+	X(RESET_CREATE, true)        \
+	X(RESET_GET, false)          \
+	X(RESET_USE, true)           \
+	X(SWEEP, true)               \
+	X(LEASE_TAKE, true)          \
+	X(CLOCK_GET, false)          \
+	X(CLOCK_SET, true)
 
 enum store_op_kind {
 #define STORE_OP_ENUM(name, writes) STORE_##name,
@@ -148,20 +152,46 @@ struct store_change {
 	struct store_feature feature;
 };
 
-/* Who asks. */
+/* Who asks: nobody in particular, the owner of an API key, or a user with a session. A session goes
+ * with AUTHORIZE only, so that what comes next knows whose it is. */
+enum store_auth_kind {
+	STORE_AUTH_NONE,
+	STORE_AUTH_KEY,
+	STORE_AUTH_SESSION,
+};
+
 struct store_auth {
-	bool needed;
-	uint8_t key_hash[TD_SHA256_SIZE];
+	enum store_auth_kind kind;
+	uint8_t hash[TD_SHA256_SIZE]; /* of the key's text, or of the session's token */
 };
 
 struct store_caller {
-	struct td_slice key_id, key_name;
+	struct td_slice key_id, key_name; /* of a key */
+	struct td_slice user_id;          /* of a session */
+};
+
+struct store_lease {
+	struct td_slice name, owner;
+	int64_t now_ms, expires_at; /* real time, not the test clock's */
+};
+
+#define STORE_CLOCK_ABSENT INT64_MIN
+
+struct store_clock_set {
+	int64_t offset_ms, expected_ms;
+};
+
+enum store_missing {
+	STORE_MISSING_NOTHING,
+	STORE_MISSING_USER,
+	STORE_MISSING_PACKAGE,
 };
 
 /* Keeps the answer of a POST in the same transaction as what it did. The operation's own outcome
- * decides which answer is kept: `on_ok` with TD_OK, `on_exists` with TD_EXISTS; with any other
- * outcome nothing is kept. Where the key is known already, the operation itself is not run: TD_OK
- * with `replayed` and `kept`, when the fingerprint is the same, else TD_MISMATCH. */
+ * decides which answer is kept: `on_ok` with TD_OK, `on_exists` with TD_EXISTS (where its
+ * http_status is not 0); with any other outcome nothing is kept. Where the key is known already,
+ * the operation itself is not run: TD_OK with `replayed` and `kept`, when the fingerprint is the
+ * same, else TD_MISMATCH. */
 struct store_idempotency {
 	struct td_slice caller, route, key;
 	uint8_t fingerprint[TD_SHA256_SIZE];
@@ -192,6 +222,20 @@ struct store_op {
 		const struct store_catalogue *catalogue;
 		const struct store_change *changes;
 		size_t change_count;
+		const struct store_subscription *subscription;
+		int64_t version;
+		const struct store_history *history;
+		size_t history_count;
+		int64_t due_ms, before_seq;
+		size_t limit;
+		struct td_slice password_hash;
+		struct store_session session;
+		uint8_t old_hash[TD_SHA256_SIZE];
+		const struct store_throttle *throttles;
+		size_t throttle_count;
+		int64_t window_ms;
+		struct store_lease lease;
+		struct store_clock_set clock;
 	} in;
 	store_done_fn *done;       /* as lane_job's: once, any thread, short */
 	store_release_fn *release; /* as lane_job's: the memory may go now */
@@ -208,6 +252,15 @@ struct store_op {
 		struct store_bad_row *bad_rows;
 		size_t bad_row_count;
 		size_t existing;
+		struct store_subscription *subscriptions;
+		size_t subscription_count;
+		struct store_history *history;
+		size_t history_count;
+		bool more;
+		enum store_missing missing;
+		struct td_slice password_hash;
+		int64_t retry_ms, clock_offset_ms;
+		size_t swept;
 	} out;
 	struct td_err err;
 	struct td_arena arena;

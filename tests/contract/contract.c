@@ -90,8 +90,8 @@ void contract_make_key(struct store *store, const char *id, uint8_t seed)
 
 void contract_use_key(struct store_op *op, uint8_t seed)
 {
-	op->auth.needed = true;
-	memset(op->auth.key_hash, seed, sizeof(op->auth.key_hash));
+	op->auth.kind = STORE_AUTH_KEY;
+	memset(op->auth.hash, seed, sizeof(op->auth.hash));
 }
 
 bool contract_poll(bool (*is_so)(void *ctx), void *ctx, unsigned ms)

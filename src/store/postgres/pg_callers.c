@@ -4,15 +4,15 @@
 
 static bool needs_caller(const struct pg_task *t)
 {
-	return !t->settled && t->op->auth.needed;
+	return !t->settled && t->op->auth.kind == STORE_AUTH_KEY;
 }
 
 static bool is_new_hash(const struct pg_task *tasks, size_t at)
 {
 	for (size_t i = 0; i < at; i++) {
 		if (needs_caller(&tasks[i]) &&
-			memcmp(tasks[i].op->auth.key_hash, tasks[at].op->auth.key_hash,
-				TD_SHA256_SIZE) == 0)
+			memcmp(tasks[i].op->auth.hash, tasks[at].op->auth.hash, TD_SHA256_SIZE) ==
+				0)
 			return false;
 	}
 	return true;
@@ -25,7 +25,7 @@ enum td_status pg_identify_send(
 	pg_array_begin(&hashes, PG_BYTEA);
 	for (size_t i = 0; i < count; i++) {
 		if (needs_caller(&tasks[i]) && is_new_hash(tasks, i))
-			pg_array_put_bytes(&hashes, tasks[i].op->auth.key_hash, TD_SHA256_SIZE);
+			pg_array_put_bytes(&hashes, tasks[i].op->auth.hash, TD_SHA256_SIZE);
 	}
 	*ret_sent = hashes.count > 0;
 	enum td_status status = TD_OK;
@@ -52,7 +52,7 @@ static int find_caller(const PGresult *r, const uint8_t hash[TD_SHA256_SIZE])
 
 static void identify(const PGresult *r, struct pg_task *t)
 {
-	int row = find_caller(r, t->op->auth.key_hash);
+	int row = find_caller(r, t->op->auth.hash);
 	if (row < 0) {
 		t->settled = true;
 		t->outcome = TD_DENIED;

@@ -149,12 +149,12 @@ static enum td_status look_up_key(struct sqlite_lane *l, struct store_op *op)
 	if (stmt == NULL)
 		return op->err.code;
 	seen->known = false;
-	sqlite_bind_bytes(stmt, 1, op->auth.key_hash, TD_SHA256_SIZE);
+	sqlite_bind_bytes(stmt, 1, op->auth.hash, TD_SHA256_SIZE);
 	enum td_status status = TD_OK;
 	int rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
 		remember_key(seen, stmt);
-		memcpy(seen->hash, op->auth.key_hash, TD_SHA256_SIZE);
+		memcpy(seen->hash, op->auth.hash, TD_SHA256_SIZE);
 		status = seen->known ? seen->status
 				     : td_err_set(&op->err, TD_CORRUPT,
 					       "a row of api_keys has too long a name");
@@ -171,9 +171,9 @@ static enum td_status authorize(struct sqlite_lane *l, struct store_op *op)
 {
 	struct sqlite_seen_key *seen = &l->seen;
 	enum td_status status;
-	if (!op->auth.needed)
+	if (op->auth.kind == STORE_AUTH_NONE)
 		return TD_OK;
-	if (seen->known && memcmp(seen->hash, op->auth.key_hash, TD_SHA256_SIZE) == 0)
+	if (seen->known && memcmp(seen->hash, op->auth.hash, TD_SHA256_SIZE) == 0)
 		status = seen->status;
 	else
 		status = look_up_key(l, op);

@@ -178,7 +178,7 @@ static void test_call_is_answered_before_it_is_released(void **state)
 	int fd = send_request(f, "PUT", "/u-1", "", BODY);
 	struct store_op *op = held_take(&f->held);
 	assert_int_equal(op->kind, STORE_USER_PUT);
-	assert_true(op->auth.needed);
+	assert_int_equal(op->auth.kind, STORE_AUTH_KEY);
 	finish(op, TD_OK);
 	expect(fd, 201, "Location: /user-subscription/users/u-1\r\n");
 	op->release(op);

@@ -1,0 +1,65 @@
+/* Selling as use cases: subscribe, change, cancel, resume; and what a user's history is. Each loads
+ * what there is, lets the rules decide (app/subscription.h), and writes; where somebody else was
+ * faster it does so again, until the driver's deadline. */
+#ifndef TD_APP_SELLING_H
+#define TD_APP_SELLING_H
+
+#include "app/flow.h"
+#include "app/subscription.h"
+
+enum app_selling_verb {
+	APP_SUBSCRIBE,
+	APP_SWITCH,
+	APP_CANCEL,
+	APP_RESUME,
+};
+
+/* Refusals: USER_NOT_FOUND, PACKAGE_NOT_FOUND, NO_SUBSCRIPTION, ALREADY_SUBSCRIBED, NO_CHANGE,
+ * NOTHING_PLANNED. */
+struct app_selling {
+	struct app_flow flow; /* first */
+
+	/* Filled before app_selling_begin(); borrowed until the flow's end. */
+	enum app_selling_verb verb;
+	struct td_slice user_id;
+	const struct store_package *package; /* SUBSCRIBE, SWITCH: active */
+	enum store_cycle cycle;              /* SUBSCRIBE; SWITCH: NONE is the present one */
+	enum app_when when;                  /* SWITCH, CANCEL */
+	struct td_slice reason;              /* CANCEL; or a NULL pointer */
+
+	/* The result: the subscription as it stands now. Of a refusal with ALREADY_SUBSCRIBED the
+	 * one that is there. */
+	struct store_subscription result;
+	bool written; /* false: it was so already */
+
+	/* The flow's own. */
+	struct app_change change;
+};
+
+/* flow.arena, now_ms, actor and keeper are set too. */
+void app_selling_begin(struct app_selling *selling);
+
+/* A page of a user's history, after every period that has ended was rolled. Refusals:
+ * USER_NOT_FOUND. */
+struct app_history {
+	struct app_flow flow; /* first */
+
+	struct td_slice user_id;
+	size_t limit;
+	int64_t before_seq;
+
+	/* The result; it lives as long as flow.op. */
+	const struct store_history *items;
+	size_t count;
+	bool more;
+
+	struct app_change change;
+};
+
+void app_history_begin(struct app_history *history);
+
+/* Fills flow->op with what writes `change`, whose rows it borrows until it has run. False: no
+ * memory. */
+bool app_flow_write(struct app_flow *flow, const struct app_change *change) TD_MUST_CHECK;
+
+#endif
