@@ -264,6 +264,12 @@ struct store_op {
 	} out;
 	struct td_err err;
 	struct td_arena arena;
+
+	/* The store's own: what earlier tries left. Zero at first. */
+	struct {
+		bool repeated;        /* one of them may have been committed */
+		struct td_slice mark; /* what it would be recognised by; NULL pointer: none yet */
+	} tried;
 };
 
 const char *store_op_name(enum store_op_kind kind);

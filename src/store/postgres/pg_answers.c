@@ -40,7 +40,8 @@ static enum td_status send_expire(struct pg_lane *l, const struct pg_task *tasks
 
 static bool must_disclaim(const struct pg_task *t)
 {
-	return has_answer(t) && t->claimed && t->outcome == TD_CONFLICT;
+	bool keeps = !t->again && (t->outcome == TD_OK || t->outcome == TD_EXISTS);
+	return has_answer(t) && t->claimed && !keeps;
 }
 
 enum td_status pg_answers_disclaim(struct pg_lane *l, const struct connect_limit *limit,
@@ -141,7 +142,7 @@ enum td_status pg_answers_claim(struct pg_lane *l, const struct connect_limit *l
 
 static bool keeps_other(const struct pg_task *t)
 {
-	return has_answer(t) && t->claimed && t->outcome == TD_EXISTS;
+	return has_answer(t) && t->claimed && !t->again && t->outcome == TD_EXISTS;
 }
 
 enum td_status pg_answers_fix(struct pg_lane *l, const struct connect_limit *limit,

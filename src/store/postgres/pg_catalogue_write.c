@@ -115,58 +115,54 @@ static bool send_change(struct pg_lane *l, struct store_op *op, const struct sto
 struct writing {
 	struct pg_lane *l;
 	const struct connect_limit *limit;
-	struct store_op *op;
+	struct td_err *err;
 	unsigned queued;
 	enum td_status status;
 };
 
 static void drain(struct writing *w)
 {
-	if (w->queued == 0)
+	if (w->queued == 0 || w->status != TD_OK)
 		return;
 	if (!pg_push(w->l, w->limit)) {
-		w->status = pg_sql_lost(&w->op->err);
+		w->status = pg_sql_lost(w->err);
 		return;
 	}
 	for (; w->queued > 0 && w->status == TD_OK; w->queued--)
-		w->status = pg_sql_receive_nothing(w->l, w->limit, &w->op->err);
+		w->status = pg_sql_receive_nothing(w->l, w->limit, w->err);
 }
 
 static void queued(struct writing *w, bool sent)
 {
 	if (!sent)
-		w->status = pg_sql_lost(&w->op->err);
+		w->status = pg_sql_lost(w->err);
 	else if (++w->queued == CHANGES_AT_ONCE)
 		drain(w);
 }
 
-/* The sync commits what went well and ends what did not. */
-static enum td_status commit(struct writing *w)
+static enum td_status finish(struct writing *w, const struct store_op *op)
 {
-	if (w->status == TD_OK)
-		drain(w);
-	if (w->op->arena.failed && w->status == TD_OK)
-		w->status = td_err_set(&w->op->err, TD_NOMEM, "no memory for the catalogue");
-	if (w->status == TD_UNAVAILABLE || w->status == TD_NOMEM) {
-		pg_lane_drop(w->l);
-		return w->status;
-	}
-	return pg_end(w->l, w->limit, w->status, &w->op->err);
+	drain(w);
+	if (op->arena.failed && w->status == TD_OK)
+		w->status = td_err_set(w->err, TD_NOMEM, "no memory for the catalogue");
+	return w->status;
 }
 
-enum td_status pg_catalogue_apply(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op)
+static enum td_status run_apply(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
 {
-	struct writing w = {l, limit, op, 0, TD_OK};
+	struct store_op *op = t->op;
+	struct writing w = {l, limit, err, 0, TD_OK};
 	for (size_t i = 0; i < op->in.change_count && w.status == TD_OK; i++)
 		queued(&w, send_change(l, op, &op->in.changes[i]));
-	return commit(&w);
+	t->outcome = TD_OK;
+	return finish(&w, op);
 }
 
 /* Counts what is there under a lock that keeps another populating process waiting until the
  * transaction's end. */
 static enum td_status count_existing(struct pg_lane *l, const struct connect_limit *limit,
-	struct store_op *op, int64_t *ret_packages, int64_t *ret_content)
+	int64_t *ret_packages, int64_t *ret_content, struct td_err *err)
 {
 	if (!pg_sql_send(l, "SELECT pg_advisory_xact_lock(" POPULATE_LOCK_KEY ")", NULL, 0) ||
 		!pg_sql_send(l,
@@ -175,11 +171,11 @@ static enum td_status count_existing(struct pg_lane *l, const struct connect_lim
 			" (SELECT count(*) FROM subscription_features)",
 			NULL, 0) ||
 		!pg_push(l, limit))
-		return pg_sql_lost(&op->err);
+		return pg_sql_lost(err);
 	PGresult *r = NULL;
-	enum td_status status = pg_sql_receive_nothing(l, limit, &op->err);
+	enum td_status status = pg_sql_receive_nothing(l, limit, err);
 	if (status == TD_OK)
-		status = pg_receive(l, limit, &r, &op->err);
+		status = pg_receive(l, limit, &r, err);
 	if (status == TD_OK) {
 		*ret_packages = pg_int(r, 0, 0);
 		*ret_content = pg_int(r, 0, 1);
@@ -188,24 +184,32 @@ static enum td_status count_existing(struct pg_lane *l, const struct connect_lim
 	return status;
 }
 
-enum td_status pg_catalogue_populate(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op)
+static void write_all(struct writing *w, struct store_op *op)
 {
 	const struct store_catalogue *c = op->in.catalogue;
-	struct writing w = {l, limit, op, 0, TD_OK};
-	int64_t packages_there = 0, content_there = 0;
-	w.status = count_existing(l, limit, op, &packages_there, &content_there);
-	bool empty = w.status == TD_OK && packages_there == 0 && content_there == 0;
-	for (size_t i = 0; empty && i < c->metadata_count && w.status == TD_OK; i++)
-		queued(&w, send_metadata(l, op, &c->metadata[i]));
-	for (size_t i = 0; empty && i < c->feature_count && w.status == TD_OK; i++)
-		queued(&w, send_feature(l, op, &c->features[i]));
-	for (size_t i = 0; empty && i < c->package_count && w.status == TD_OK; i++)
-		queued(&w, send_package(l, op, &c->packages[i]));
-	enum td_status status = commit(&w);
-	if (status == TD_OK && !empty) {
-		op->out.existing = (size_t)packages_there;
-		return TD_EXISTS;
-	}
-	return status;
+	for (size_t i = 0; i < c->metadata_count && w->status == TD_OK; i++)
+		queued(w, send_metadata(w->l, op, &c->metadata[i]));
+	for (size_t i = 0; i < c->feature_count && w->status == TD_OK; i++)
+		queued(w, send_feature(w->l, op, &c->features[i]));
+	for (size_t i = 0; i < c->package_count && w->status == TD_OK; i++)
+		queued(w, send_package(w->l, op, &c->packages[i]));
 }
+
+static enum td_status run_populate(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
+{
+	struct writing w = {l, limit, err, 0, TD_OK};
+	int64_t packages = 0, content = 0;
+	enum td_status status = count_existing(l, limit, &packages, &content, err);
+	if (status != TD_OK)
+		return status;
+	bool empty = packages == 0 && content == 0;
+	t->outcome = empty ? TD_OK : TD_EXISTS;
+	t->op->out.existing = (size_t)packages;
+	if (empty)
+		write_all(&w, t->op);
+	return finish(&w, t->op);
+}
+
+const struct pg_write_kind pg_catalogue_populate = {.run = run_populate};
+const struct pg_write_kind pg_catalogue_apply = {.run = run_apply};

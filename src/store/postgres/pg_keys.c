@@ -1,25 +1,77 @@
-/* Operations on API keys, and the table of all that run alone. */
+/* API keys. */
 #include "store/postgres/pg_sql.h"
 
-enum td_status pg_key_create(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op)
+/* id, name, hash, created_at */
+static const enum pg_type create_types[] = {PG_TEXT, PG_TEXT, PG_BYTEA, PG_TIMESTAMPTZ};
+
+static void put_create(struct pg_columns *c, const struct store_op *op)
 {
 	const struct store_api_key *k = &op->in.key;
+	pg_array_put_text(&c->columns[0], k->id);
+	pg_array_put_text(&c->columns[1], k->name);
+	pg_array_put_bytes(&c->columns[2], k->hash, TD_SHA256_SIZE);
+	pg_array_put_int(&c->columns[3], pg_time_from_ms(k->created_at));
+}
+
+static void names_create(const struct store_op *op, struct pg_clash *c)
+{
+	const struct store_api_key *k = &op->in.key;
+	pg_clash_put(c, PG_CLASH_KEY_ID, k->id);
+	pg_clash_put(c, PG_CLASH_KEY_HASH, td_slice((const char *)k->hash, TD_SHA256_SIZE));
+}
+
+/* Nobody else can have made a key with this id and this hash. */
+static enum td_status recognise_create(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
+{
+	struct store_op *op = t->op;
 	char hash[TD_SHA256_TEXT_SIZE];
-	td_hex(k->hash, TD_SHA256_SIZE, hash);
-	const char *params[] = {pg_sql_text(&op->arena, k->id), pg_sql_text(&op->arena, k->name),
-		hash, pg_sql_time(&op->arena, k->created_at)};
-	PGresult *r = NULL;
-	enum td_status status = pg_sql_run(l, limit,
-		"INSERT INTO api_keys (id, name, hash, created_at) VALUES ($1, $2, decode($3, "
-		"'hex'), $4::timestamptz)"
-		" ON CONFLICT DO NOTHING RETURNING id",
-		params, TD_ARRAY_LEN(params), &r, &op->err);
-	if (status == TD_OK && PQntuples(r) == 0)
-		status = TD_EXISTS;
-	PQclear(r);
+	td_hex(op->in.key.hash, TD_SHA256_SIZE, hash);
+	const char *params[] = {pg_sql_text(&op->arena, op->in.key.id), hash};
+	bool ours = false;
+	enum td_status status = pg_sql_finds(l, limit,
+		"SELECT 1 FROM api_keys WHERE id = $1 AND hash = decode($2, 'hex')", params,
+		TD_ARRAY_LEN(params), &ours, err);
+	if (ours)
+		t->outcome = TD_OK;
 	return status;
 }
+
+const struct pg_write_kind pg_key_create = {
+	.names = names_create,
+	.statement = PG_STMT_KEYS_CREATE,
+	.types = create_types,
+	.columns = TD_ARRAY_LEN(create_types),
+	.put = put_create,
+	.take = pg_take_ok,
+	.absent = TD_EXISTS,
+	.recognise = recognise_create,
+};
+
+/* id, the time of the operation */
+static const enum pg_type revoke_types[] = {PG_TEXT, PG_TIMESTAMPTZ};
+
+static void put_revoke(struct pg_columns *c, const struct store_op *op)
+{
+	pg_array_put_text(&c->columns[0], op->in.key.id);
+	pg_array_put_time(&c->columns[1], op->now_ms);
+}
+
+static void names_revoke(const struct store_op *op, struct pg_clash *c)
+{
+	pg_clash_put(c, PG_CLASH_KEY_ID, op->in.key.id);
+}
+
+/* The first time stays, so a repeat changes nothing. */
+const struct pg_write_kind pg_key_revoke = {
+	.names = names_revoke,
+	.statement = PG_STMT_KEYS_REVOKE,
+	.types = revoke_types,
+	.columns = TD_ARRAY_LEN(revoke_types),
+	.put = put_revoke,
+	.take = pg_take_ok,
+	.absent = TD_NOTFOUND,
+};
 
 enum td_status pg_key_list(
 	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op)
@@ -46,41 +98,4 @@ enum td_status pg_key_list(
 	op->out.keys = keys;
 	op->out.key_count = (size_t)count;
 	return status == TD_OK && op->arena.failed ? TD_NOMEM : status;
-}
-
-enum td_status pg_key_revoke(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op)
-{
-	const char *params[] = {
-		pg_sql_text(&op->arena, op->in.key.id), pg_sql_time(&op->arena, op->now_ms)};
-	PGresult *r = NULL;
-	enum td_status status = pg_sql_run(l, limit,
-		"UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2::timestamptz) WHERE id = "
-		"$1 RETURNING id",
-		params, 2, &r, &op->err);
-	if (status == TD_OK && PQntuples(r) == 0)
-		status = TD_NOTFOUND;
-	PQclear(r);
-	return status;
-}
-
-typedef enum td_status single_fn(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op);
-
-static single_fn *const singles[STORE_OP_COUNT] = {
-	[STORE_KEY_CREATE] = pg_key_create,
-	[STORE_KEY_LIST] = pg_key_list,
-	[STORE_KEY_REVOKE] = pg_key_revoke,
-	[STORE_CATALOGUE_READ] = pg_catalogue_read,
-	[STORE_CATALOGUE_POPULATE] = pg_catalogue_populate,
-	[STORE_CATALOGUE_APPLY] = pg_catalogue_apply,
-};
-
-enum td_status pg_run_single(
-	struct pg_lane *l, struct store_op *op, const struct connect_limit *limit)
-{
-	if (singles[op->kind] == NULL)
-		return td_err_set(&op->err, TD_INTERNAL, "PostgreSQL's store has no %s",
-			store_op_name(op->kind));
-	return singles[op->kind](l, limit, op);
 }

@@ -18,89 +18,6 @@ static uint64_t now_ms(void)
 	return td_clock_mono_ns() / 1000000u;
 }
 
-/* "t1" to "t12": names of prepared statements. Text of each, one list. */
-#define USER_COLUMNS \
-	"u.id, u.email, u.first_name, u.last_name, u.company, u.created_at, u.updated_at"
-
-static const char *const statements[PG_STMT_COUNT] = {
-	[PG_STMT_CALLERS] = "SELECT hash, id, name, last_used_at FROM api_keys"
-			    " WHERE hash = ANY ($1::bytea[]) AND revoked_at IS NULL",
-	/* Nobody waits for a row that another client holds: it is noted the next time. */
-	[PG_STMT_KEY_USED] =
-		"UPDATE api_keys SET last_used_at = k.at"
-		" FROM unnest($1::text[], $2::timestamptz[]) AS k (id, at),"
-		" (SELECT id FROM api_keys WHERE id = ANY ($1::text[]) FOR UPDATE SKIP LOCKED) AS "
-		"free"
-		" WHERE api_keys.id = k.id AND api_keys.id = free.id",
-	[PG_STMT_USERS_BY_ID] = "SELECT " USER_COLUMNS
-				" FROM users u WHERE u.id = ANY ($1::text[])",
-	[PG_STMT_USERS_BY_EMAIL] =
-		"SELECT lower(u.email COLLATE \"C\"), " USER_COLUMNS
-		" FROM users u WHERE lower(u.email COLLATE \"C\") = ANY ($1::text[])",
-	/* The batch holds each id and each address once. What the last SELECT sees of `users` is
-	   how it was before. */
-	[PG_STMT_USERS_PUT] =
-		"WITH i AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], "
-		"$4::text[], $5::text[],"
-		" $6::timestamptz[]) AS t (id, email, first_name, last_name, company, at)),"
-		" was AS MATERIALIZED (SELECT u.* FROM users u JOIN i ON u.id = i.id),"
-		" taken AS MATERIALIZED (SELECT i.id FROM i JOIN users o ON lower(o.email COLLATE "
-		"\"C\") = lower(i.email COLLATE \"C\")"
-		" AND o.id <> i.id),"
-		" changed AS (UPDATE users u SET email = i.email, first_name = i.first_name, "
-		"last_name = i.last_name,"
-		" company = i.company, updated_at = i.at FROM i WHERE u.id = i.id AND i.id NOT IN "
-		"(SELECT id FROM taken)"
-		" AND (u.email, u.first_name, u.last_name, u.company) IS DISTINCT FROM"
-		" (i.email, i.first_name, i.last_name, i.company) RETURNING u.id),"
-		" made AS (INSERT INTO users (id, email, first_name, last_name, company, "
-		"created_at, updated_at)"
-		" SELECT id, email, first_name, last_name, company, at, at FROM i"
-		" WHERE i.id NOT IN (SELECT id FROM was) AND i.id NOT IN (SELECT id FROM taken) "
-		"ORDER BY id"
-		" ON CONFLICT DO NOTHING RETURNING id)"
-		" SELECT i.id, made.id IS NOT NULL, changed.id IS NOT NULL, taken.id IS NOT NULL,"
-		" was.created_at, was.updated_at FROM i LEFT JOIN made ON made.id = i.id LEFT JOIN "
-		"changed ON changed.id = i.id"
-		" LEFT JOIN taken ON taken.id = i.id LEFT JOIN was ON was.id = i.id",
-	[PG_STMT_USERS_CREATE] = "INSERT INTO users (id, email, first_name, last_name, company, "
-				 "created_at, updated_at)"
-				 " SELECT id, email, first_name, last_name, company, at, at"
-				 " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], "
-				 "$5::text[], $6::timestamptz[])"
-				 " AS t (id, email, first_name, last_name, company, at) ORDER BY id"
-				 " ON CONFLICT DO NOTHING RETURNING id",
-	[PG_STMT_ANSWERS_EXPIRE] =
-		"DELETE FROM idempotency a USING unnest($1::text[], $2::text[], $3::text[],"
-		" $4::timestamptz[]) AS k (caller, route, key, now)"
-		" WHERE a.caller = k.caller AND a.route = k.route AND a.key = k.key AND "
-		"a.expires_at <= k.now",
-	[PG_STMT_ANSWERS_CLAIM] =
-		"INSERT INTO idempotency (caller, route, key, fingerprint, expires_at, "
-		"http_status, body, location)"
-		" SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], "
-		"$5::timestamptz[], $6::bigint[],"
-		" $7::text[], $8::text[]) AS t (caller, route, key, fingerprint, expires_at, "
-		"http_status, body, location)"
-		" ORDER BY caller, route, key ON CONFLICT DO NOTHING RETURNING caller, route, key",
-	[PG_STMT_ANSWERS_FIX] =
-		"UPDATE idempotency a SET http_status = k.http_status, body = k.body, location = "
-		"k.location"
-		" FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], "
-		"$6::text[])"
-		" AS k (caller, route, key, http_status, body, location)"
-		" WHERE a.caller = k.caller AND a.route = k.route AND a.key = k.key",
-	[PG_STMT_ANSWERS_SWEEP] = "DELETE FROM idempotency WHERE (caller, route, key) IN"
-				  " (SELECT caller, route, key FROM idempotency WHERE expires_at "
-				  "<= ALL ($1::timestamptz[])"
-				  " ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-	[PG_STMT_ANSWERS_READ] =
-		"SELECT a.caller, a.route, a.key, a.fingerprint, a.http_status, a.body, a.location"
-		" FROM idempotency a JOIN unnest($1::text[], $2::text[], $3::text[]) AS k (caller, "
-		"route, key)"
-		" ON a.caller = k.caller AND a.route = k.route AND a.key = k.key",
-};
-
 struct connect_limit pg_batch_limit(struct pg_lane *l, struct lane_job **jobs, size_t count)
 {
 	struct connect_limit limit = {.deadline_ms = 0, .stop = &l->store->away};
@@ -148,11 +65,10 @@ static enum td_status set_timeouts(
  * to wait. */
 static bool is_prepared(const struct pg_lane *l, enum pg_statement statement)
 {
-	bool reads = statement == PG_STMT_CALLERS || statement == PG_STMT_USERS_BY_ID ||
-		     statement == PG_STMT_USERS_BY_EMAIL;
-	return !atomic_load(&l->store->pooled) && (reads || l->writes);
+	return !atomic_load(&l->store->pooled) && (pg_statements[statement].reads || l->writes);
 }
 
+/* "t0", "t1", … */
 static void put_name(enum pg_statement statement, char out[16])
 {
 	(void)snprintf(out, 16, "t%d", (int)statement);
@@ -167,7 +83,7 @@ static bool prepare_all(struct pg_lane *l, const struct connect_limit *limit)
 			continue;
 		count++;
 		put_name((enum pg_statement)i, name);
-		if (PQsendPrepare(l->conn, name, statements[i], 0, NULL) == 0)
+		if (PQsendPrepare(l->conn, name, pg_statements[i].sql, 0, NULL) == 0)
 			return false;
 	}
 	if (!pg_sync(l, limit))
@@ -262,7 +178,7 @@ bool pg_send(
 		formats[i] = 1;
 	}
 	if (!is_prepared(l, statement))
-		return PQsendQueryParams(l->conn, statements[statement], count, NULL, values,
+		return PQsendQueryParams(l->conn, pg_statements[statement].sql, count, NULL, values,
 			       lengths, formats, 1) == 1;
 	char name[16];
 	put_name(statement, name);

@@ -1,6 +1,6 @@
 /* A batch of reads: one statement for each kind, one sync for all. Reads may be repeated, so a lost
  * connection costs a second try within the deadline. */
-#include "store/postgres/pg_store_internal.h"
+#include "store/postgres/pg_sql.h"
 
 #include <stdlib.h>
 
@@ -136,10 +136,17 @@ static enum td_status receive_all(struct pg_lane *l, const struct connect_limit 
 	return status != TD_OK ? status : synced;
 }
 
+typedef enum td_status single_fn(
+	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op);
+
+static single_fn *const singles[STORE_OP_COUNT] = {
+	[STORE_KEY_LIST] = pg_key_list,
+	[STORE_CATALOGUE_READ] = pg_catalogue_read,
+};
+
 static bool is_single(const struct pg_task *t)
 {
-	return !t->settled &&
-	       (t->op->kind == STORE_KEY_LIST || t->op->kind == STORE_CATALOGUE_READ);
+	return !t->settled && singles[t->op->kind] != NULL;
 }
 
 static enum td_status run_singles(
@@ -148,7 +155,7 @@ static enum td_status run_singles(
 	for (size_t i = 0; i < count; i++) {
 		if (!is_single(&tasks[i]))
 			continue;
-		enum td_status status = pg_run_single(l, tasks[i].op, limit);
+		enum td_status status = singles[tasks[i].op->kind](l, limit, tasks[i].op);
 		if (status == TD_UNAVAILABLE)
 			return status;
 		tasks[i].outcome = status;

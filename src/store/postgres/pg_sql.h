@@ -1,9 +1,9 @@
 /* Statements that come seldom: unnamed, in a lane's pipeline, with parameters as text. For
- * pg_catalogue_*.c and pg_keys.c. */
+ * the files of families. */
 #ifndef TD_STORE_POSTGRES_PG_SQL_H
 #define TD_STORE_POSTGRES_PG_SQL_H
 
-#include "store/postgres/pg_store_internal.h"
+#include "store/postgres/pg_write.h"
 
 /* Queues a statement; a NULL parameter is null, results are binary. False: lost. */
 bool pg_sql_send(struct pg_lane *l, const char *sql, const char *const *params, int count);
@@ -26,18 +26,14 @@ const char *pg_sql_number(struct td_arena *arena, int64_t number);
 const char *pg_sql_time(struct td_arena *arena, int64_t wall_ms);
 const char *pg_sql_money(struct td_arena *arena, int64_t minor);
 
-/* The operations that run alone. */
+/* Within a transaction that goes on: whether a query gives a row. */
+enum td_status pg_sql_finds(struct pg_lane *l, const struct connect_limit *limit, const char *sql,
+	const char *const *params, int count, bool *ret_found, struct td_err *err) TD_MUST_CHECK;
+
+/* Reads that run alone. */
 enum td_status pg_catalogue_read(
 	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
-enum td_status pg_catalogue_populate(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
-enum td_status pg_catalogue_apply(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
-enum td_status pg_key_create(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
 enum td_status pg_key_list(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
-enum td_status pg_key_revoke(
 	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #include <poll.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -344,6 +345,7 @@ enum td_status store_postgres_create(
 	if (s == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for the store");
 	td_lock_init(&s->lock);
+	randombytes_buf(s->clash_secret, sizeof(s->clash_secret));
 	atomic_store(&s->stop_ms, UINT64_MAX);
 	s->base = (struct store){.class = &pg_class, .clock = config->clock};
 	s->config = *config;

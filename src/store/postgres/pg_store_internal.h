@@ -19,6 +19,8 @@
 enum pg_statement {
 	PG_STMT_CALLERS,
 	PG_STMT_KEY_USED,
+	PG_STMT_KEYS_CREATE,
+	PG_STMT_KEYS_REVOKE,
 	PG_STMT_USERS_BY_ID,
 	PG_STMT_USERS_BY_EMAIL,
 	PG_STMT_USERS_PUT,
@@ -30,6 +32,12 @@ enum pg_statement {
 	PG_STMT_ANSWERS_SWEEP,
 	PG_STMT_COUNT,
 };
+
+struct pg_statement_text {
+	bool reads; /* what only reads is prepared by readers too */
+	const char *sql;
+};
+extern const struct pg_statement_text pg_statements[PG_STMT_COUNT];
 
 /* One lane with its own connection. The lane's thread only, but for `lane`. */
 struct pg_lane {
@@ -59,6 +67,7 @@ struct pg_store {
 	atomic_bool stopping;  /* store_stop() was called */
 	_Atomic uint64_t stop_ms; /* mono: from then on no lane waits for the server */
 	struct pg_lane writer, readers[PG_READERS];
+	uint8_t clash_secret[8]; /* set before start, then read-only: see pg_clash.c */
 	atomic_uint next_reader;
 	struct td_lock lock;
 	store_changed_fn *changed; /* guarded by lock */
@@ -125,8 +134,8 @@ struct pg_task {
 	struct td_slice key; /* what its row is found by */
 	enum td_status outcome;
 	bool settled;  /* outcome is final */
+	bool again;    /* the transaction is fine, but it did nothing and must run again */
 	bool claimed;  /* its idempotency entry is ours */
-	bool repeated; /* an earlier try may have been committed */
 	bool note_use; /* its key was not used for a minute */
 };
 
@@ -152,7 +161,7 @@ enum td_status pg_answers_claim(struct pg_lane *l, const struct connect_limit *l
 /* After the operations ran: those with TD_EXISTS keep their other answer. */
 enum td_status pg_answers_fix(struct pg_lane *l, const struct connect_limit *limit,
 	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
-/* Those that must run again give their entry back, for it promises what did not happen. */
+/* Those that must run again, or whose outcome has no answer to keep, give their entry back. */
 enum td_status pg_answers_disclaim(struct pg_lane *l, const struct connect_limit *limit,
 	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
 /* In a transaction of its own: what is kept for those whose key was there before; settles them. */
@@ -162,10 +171,6 @@ enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *li
 /* The writer has nothing to do: deletes answers that have expired, some at a time, at most once a
  * minute. A void (*idle)(void *) of a lane; ctx is a struct pg_lane. */
 void pg_sweep_answers(void *lane);
-
-/* pg_keys.c: operations on the catalogue and on keys, one at a time. */
-enum td_status pg_run_single(
-	struct pg_lane *l, struct store_op *op, const struct connect_limit *limit) TD_MUST_CHECK;
 
 /* Settles the tasks of a batch that failed as a whole. */
 void pg_settle_all(

@@ -1,240 +1,202 @@
 /* A batch of writes: one transaction, one statement for each kind. What a row says about it (the
  * address is taken, the key was used) comes back as a row. Rules:
- *  1. a transaction holds each id, each address and each idempotency key once: what is there twice
- * waits for the next;
- *  2. after an error nothing of the transaction is committed, and its operations run one by one;
- *  3. when the connection is lost, whether it was committed is unknown: the same operations are
- * repeated under their own identifiers, which the database lets in once. */
-#include "store/postgres/pg_store_internal.h"
+ *  1. a transaction holds each name once: what would be there twice waits for the next;
+ *  2. after an error nothing of the transaction is committed; its operations run again in smaller
+ * and smaller parts, so one that cannot work does not harm the others;
+ *  3. when the connection is lost while the commit was under way, whether it was done is unknown:
+ * the same operations are repeated under their own identifiers, which the database lets in once.
+ * Before that nothing was done. */
+#include "store/postgres/pg_write.h"
 
 #include <poll.h>
 #include <sodium.h>
 
 #define CONFLICTS_MOST 5
 
-static bool is_put(const struct pg_task *t)
+static const struct pg_write_kind *const kinds[STORE_OP_COUNT] = {
+	[STORE_USER_PUT] = &pg_user_put,
+	[STORE_USER_CREATE] = &pg_user_create,
+	[STORE_KEY_CREATE] = &pg_key_create,
+	[STORE_KEY_REVOKE] = &pg_key_revoke,
+	[STORE_CATALOGUE_POPULATE] = &pg_catalogue_populate,
+	[STORE_CATALOGUE_APPLY] = &pg_catalogue_apply,
+};
+
+const struct pg_write_kind *pg_write_kind(enum store_op_kind kind)
 {
-	return t->op->kind == STORE_USER_PUT;
+	return kinds[kind];
 }
 
-static bool is_create(const struct pg_task *t)
-{
-	return t->op->kind == STORE_USER_CREATE;
-}
-
-static bool is_user_write(const struct pg_task *t)
-{
-	return is_put(t) || is_create(t);
-}
-
-/* An operation whose key was used before does not run. */
-static bool may_run(const struct pg_task *t)
+bool pg_may_run(const struct pg_task *t)
 {
 	return !t->settled && (t->op->idempotency == NULL || t->claimed);
 }
 
-typedef bool is_kind_fn(const struct pg_task *t);
-
-static enum td_status send_users(struct pg_lane *l, enum pg_statement statement,
-	const struct pg_task *tasks, size_t count, is_kind_fn *is_kind, bool *ret_sent)
+void pg_take_ok(const PGresult *r, int row, struct pg_task *t)
 {
-	static const enum pg_type types[] = {
-		PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ};
+	(void)r;
+	(void)row;
+	t->outcome = TD_OK;
+}
+
+/* ---- one transaction
+ * ----------------------------------------------------------------------------------- */
+
+/* The operations that a transaction is for. */
+struct part {
+	struct pg_lane *l;
+	const struct connect_limit *limit;
+	struct pg_task *tasks;
+	size_t count;
+	struct td_err *err;
+	bool in_doubt; /* it may be committed: a loss from now on leaves that unknown */
+};
+
+static bool runs_as(const struct pg_task *t, unsigned kind)
+{
+	return pg_may_run(t) && t->op->kind == kind;
+}
+
+static enum td_status send_kind(const struct part *p, unsigned number, bool *ret_sent)
+{
+	const struct pg_write_kind *kind = kinds[number];
 	struct pg_columns c;
-	pg_columns_begin(&c, types, 6);
-	for (size_t i = 0; i < count; i++) {
-		if (!may_run(&tasks[i]) || !is_kind(&tasks[i]))
-			continue;
-		const struct store_user *u = &tasks[i].op->in.user;
-		pg_array_put_text(&c.columns[0], u->id);
-		pg_array_put_text(&c.columns[1], u->email);
-		pg_array_put_text(&c.columns[2], u->first_name);
-		pg_array_put_text(&c.columns[3], u->last_name);
-		pg_array_put_text(&c.columns[4], u->company);
-		pg_array_put_time(&c.columns[5], tasks[i].op->now_ms);
+	pg_columns_begin(&c, kind->types, kind->columns);
+	for (size_t i = 0; i < p->count; i++) {
+		if (runs_as(&p->tasks[i], number))
+			kind->put(&c, p->tasks[i].op);
 	}
 	*ret_sent = c.columns[0].count > 0;
-	enum td_status status = *ret_sent ? pg_columns_send(l, statement, &c) : TD_OK;
+	enum td_status status = *ret_sent ? pg_columns_send(p->l, kind->statement, &c) : TD_OK;
 	pg_columns_done(&c);
 	return status;
 }
 
-static struct pg_task *find_task(
-	struct pg_task *tasks, size_t count, is_kind_fn *is_kind, struct td_slice id)
+static enum td_status receive_kind(const struct part *p, unsigned number)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (may_run(&tasks[i]) && is_kind(&tasks[i]) &&
-			td_slice_equal(tasks[i].op->in.user.id, id))
-			return &tasks[i];
-	}
-	return NULL;
-}
-
-static void give_user(struct store_op *op, bool created, int64_t created_at, int64_t updated_at)
-{
-	op->out.user = op->in.user;
-	op->out.user.created_at = created_at;
-	op->out.user.updated_at = updated_at;
-	op->out.created = created;
-}
-
-/* A row of PG_STMT_USERS_PUT: id, made, changed, taken, created_at, updated_at as it was. */
-static void take_put_row(const PGresult *r, int row, struct pg_task *t)
-{
-	bool made = pg_bool(r, row, 1), changed = pg_bool(r, row, 2), taken = pg_bool(r, row, 3);
-	bool was_there = !PQgetisnull(r, row, 4);
-	int64_t now_ms = t->op->now_ms, created_at = pg_time(r, row, 4);
-	if (taken) {
-		t->outcome = TD_EXISTS;
-	} else if (made) {
-		t->outcome = TD_OK;
-		give_user(t->op, /* created= */ true, now_ms, now_ms);
-	} else if (was_there) {
-		t->outcome = TD_OK;
-		/* A first try that was committed after all made this row. */
-		bool ours = t->repeated && created_at == now_ms;
-		give_user(t->op, ours, created_at, changed ? now_ms : pg_time(r, row, 5));
-	} else {
-		/* Somebody inserted the id or the address at the same moment: run it again. */
-		t->outcome = TD_CONFLICT;
-	}
-}
-
-static enum td_status receive_puts(struct pg_lane *l, const struct connect_limit *limit,
-	struct pg_task *tasks, size_t count, struct td_err *err)
-{
-	PGresult *r = NULL;
-	enum td_status status = pg_receive(l, limit, &r, err);
-	for (int row = 0; status == TD_OK && row < PQntuples(r); row++) {
-		struct td_slice id = td_slice(
-			PQgetvalue(r, row, 0), (size_t)PQgetlength(r, row, 0));
-		struct pg_task *t = find_task(tasks, count, is_put, id);
-		if (t != NULL)
-			take_put_row(r, row, t);
-	}
-	PQclear(r);
-	return status;
-}
-
-/* PG_STMT_USERS_CREATE gives the ids that were inserted; the others exist. */
-static enum td_status receive_creates(struct pg_lane *l, const struct connect_limit *limit,
-	struct pg_task *tasks, size_t count, struct td_err *err)
-{
-	PGresult *r = NULL;
-	enum td_status status = pg_receive(l, limit, &r, err);
-	for (size_t i = 0; i < count && status == TD_OK; i++) {
-		if (may_run(&tasks[i]) && is_create(&tasks[i]))
-			tasks[i].outcome = TD_EXISTS;
-	}
-	for (int row = 0; status == TD_OK && row < PQntuples(r); row++) {
-		struct td_slice id = td_slice(
-			PQgetvalue(r, row, 0), (size_t)PQgetlength(r, row, 0));
-		struct pg_task *t = find_task(tasks, count, is_create, id);
-		if (t == NULL)
+	const struct pg_write_kind *kind = kinds[number];
+	struct pg_task *rows[PG_BATCH_LIMIT];
+	int64_t count = 0;
+	for (size_t i = 0; i < p->count; i++) {
+		if (!runs_as(&p->tasks[i], number))
 			continue;
-		t->outcome = TD_OK;
-		give_user(t->op, /* created= */ true, t->op->now_ms, t->op->now_ms);
+		p->tasks[i].outcome = kind->absent;
+		rows[count++] = &p->tasks[i];
+	}
+	PGresult *r = NULL;
+	enum td_status status = pg_receive(p->l, p->limit, &r, p->err);
+	for (int row = 0; status == TD_OK && row < PQntuples(r); row++) {
+		int64_t at = pg_int(r, row, 0);
+		if (at >= 1 && at <= count)
+			kind->take(r, row, rows[at - 1]);
 	}
 	PQclear(r);
 	return status;
 }
 
-static enum td_status write_users(struct pg_lane *l, const struct connect_limit *limit,
-	struct pg_task *tasks, size_t count, struct td_err *err)
+/* All statements go out before the first result is waited for. */
+static enum td_status write_shared(const struct part *p)
 {
-	bool puts = false, creates = false;
-	enum td_status status = send_users(l, PG_STMT_USERS_PUT, tasks, count, is_put, &puts);
-	if (status == TD_OK)
-		status = send_users(l, PG_STMT_USERS_CREATE, tasks, count, is_create, &creates);
-	if (status != TD_OK || !(puts || creates))
+	bool sent[STORE_OP_COUNT] = {false}, any = false;
+	enum td_status status = TD_OK;
+	for (unsigned i = 0; i < STORE_OP_COUNT && status == TD_OK; i++) {
+		if (kinds[i] != NULL && kinds[i]->put != NULL)
+			status = send_kind(p, i, &sent[i]);
+		any = any || sent[i];
+	}
+	if (status != TD_OK || !any)
 		return status;
-	if (!pg_push(l, limit))
-		return td_err_set(err, TD_UNAVAILABLE, "the connection to PostgreSQL was lost");
-	if (puts)
-		status = receive_puts(l, limit, tasks, count, err);
-	if (status == TD_OK && creates)
-		status = receive_creates(l, limit, tasks, count, err);
+	if (!pg_push(p->l, p->limit))
+		return td_err_set(p->err, TD_UNAVAILABLE, "the connection to PostgreSQL was lost");
+	for (unsigned i = 0; i < STORE_OP_COUNT && status == TD_OK; i++) {
+		if (sent[i])
+			status = receive_kind(p, i);
+	}
 	return status;
 }
 
-/* After a repeat, an id of ours that exists was inserted by the first try. */
-static enum td_status recognise_repeats(struct pg_lane *l, const struct connect_limit *limit,
-	struct pg_task *tasks, size_t count, struct td_err *err)
+static enum td_status write_single(const struct part *p, struct pg_task *t)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct pg_task *t = &tasks[i];
-		if (!t->repeated || t->settled || !is_create(t) || t->outcome != TD_EXISTS)
-			continue;
-		struct pg_columns c;
-		static const enum pg_type types[] = {PG_TEXT};
-		PGresult *r = NULL;
-		pg_columns_begin(&c, types, 1);
-		pg_array_put_text(&c.columns[0], t->op->in.user.id);
-		enum td_status status = pg_columns_send(l, PG_STMT_USERS_BY_ID, &c);
-		pg_columns_done(&c);
-		if (status == TD_OK && !pg_push(l, limit))
-			status = TD_UNAVAILABLE;
-		if (status == TD_OK)
-			status = pg_receive(l, limit, &r, err);
-		if (status == TD_OK && PQntuples(r) == 1 && pg_time(r, 0, 5) == t->op->now_ms) {
-			t->outcome = TD_OK;
-			give_user(t->op, /* created= */ true, t->op->now_ms, t->op->now_ms);
-		}
-		PQclear(r);
-		if (status != TD_OK)
-			return status;
-	}
-	return TD_OK;
+	bool done = false;
+	enum td_status status = pg_mark_set(p->l, p->limit, t, &done, p->err);
+	if (done)
+		t->outcome = TD_OK;
+	if (status != TD_OK || done)
+		return status;
+	status = kinds[t->op->kind]->run(p->l, p->limit, t, p->err);
+	if (status == TD_OK && t->outcome != TD_OK)
+		status = pg_mark_take_back(p->l, p->limit, t, p->err);
+	return status;
 }
 
-/* Runs the tasks in one transaction. TD_OK: it is committed, and outcomes are set. */
-static enum td_status run_transaction(struct pg_lane *l, const struct connect_limit *limit,
-	struct pg_task *tasks, size_t count, struct td_err *err)
+static enum td_status write_part(const struct part *p)
 {
-	enum td_status status = pg_answers_claim(l, limit, tasks, count, err);
+	struct pg_task *first = &p->tasks[0];
+	if (kinds[first->op->kind]->run == NULL)
+		return write_shared(p);
+	td_assert(p->count == 1);
+	return pg_may_run(first) ? write_single(p, first) : TD_OK;
+}
+
+static enum td_status recognise_repeats(const struct part *p)
+{
+	enum td_status status = TD_OK;
+	for (size_t i = 0; i < p->count && status == TD_OK; i++) {
+		struct pg_task *t = &p->tasks[i];
+		const struct pg_write_kind *kind = kinds[t->op->kind];
+		if (t->op->tried.repeated && pg_may_run(t) && t->outcome != TD_OK &&
+			kind->recognise != NULL)
+			status = kind->recognise(p->l, p->limit, t, p->err);
+	}
+	return status;
+}
+
+/* TD_OK: it is committed, and outcomes are set. */
+static enum td_status run_transaction(struct part *p)
+{
+	enum td_status status = pg_answers_claim(p->l, p->limit, p->tasks, p->count, p->err);
 	if (status == TD_OK)
-		status = write_users(l, limit, tasks, count, err);
+		status = write_part(p);
 	if (status == TD_OK)
-		status = recognise_repeats(l, limit, tasks, count, err);
+		status = recognise_repeats(p);
 	if (status == TD_OK)
-		status = pg_answers_disclaim(l, limit, tasks, count, err);
+		status = pg_answers_disclaim(p->l, p->limit, p->tasks, p->count, p->err);
 	if (status == TD_OK)
-		status = pg_answers_fix(l, limit, tasks, count, err);
+		status = pg_answers_fix(p->l, p->limit, p->tasks, p->count, p->err);
 	/* Without memory a part was sent and no error came: a sync would commit that part. */
 	if (status == TD_UNAVAILABLE || status == TD_NOMEM)
 		return status;
-	return pg_end(l, limit, status, err);
+	p->in_doubt = status == TD_OK;
+	return pg_end(p->l, p->limit, status, p->err);
 }
 
-static void settle_committed(struct pg_task *tasks, size_t count)
+static void settle_committed(const struct part *p)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (may_run(&tasks[i]) && tasks[i].outcome != TD_CONFLICT)
-			tasks[i].settled = true;
+	for (size_t i = 0; i < p->count; i++) {
+		if (pg_may_run(&p->tasks[i]) && !p->tasks[i].again)
+			p->tasks[i].settled = true;
 	}
 }
 
-/* *sent becomes true once something may have reached the server. */
-static enum td_status try_once(struct pg_lane *l, const struct connect_limit *limit,
-	struct pg_task *tasks, size_t count, bool *sent, struct td_err *err)
+static enum td_status try_connected(struct part *p)
 {
-	enum td_status status = pg_lane_ensure(l, limit, err);
-	if (status != TD_OK)
-		return status;
-	*sent = true;
-	for (size_t i = 0; i < count; i++)
-		tasks[i].claimed = false;
-	status = pg_identify(l, limit, tasks, count, err);
+	for (size_t i = 0; i < p->count; i++)
+		p->tasks[i].claimed = p->tasks[i].again = false;
+	enum td_status status = pg_identify(p->l, p->limit, p->tasks, p->count, p->err);
 	if (status == TD_OK)
-		status = run_transaction(l, limit, tasks, count, err);
+		status = run_transaction(p);
 	if (status == TD_OK) {
-		settle_committed(tasks, count);
-		status = pg_answers_read(l, limit, tasks, count, err);
+		p->in_doubt = false;
+		settle_committed(p);
+		status = pg_answers_read(p->l, p->limit, p->tasks, p->count, p->err);
 	}
 	if (status == TD_UNAVAILABLE || status == TD_NOMEM)
-		pg_lane_drop(l);
+		pg_lane_drop(p->l);
 	return status;
 }
+
+/* ---- until it is known
+ * --------------------------------------------------------------------------------- */
 
 /* Waits until the supervisor has the server back; false: the limit is reached, or the store is
  * stopping. The first pause keeps a loss that the supervisor has not seen yet from becoming a
@@ -251,20 +213,30 @@ static bool wait_until_back(struct pg_lane *l, const struct connect_limit *limit
 	return false;
 }
 
-/* Tries again after a loss, as long as there is time. Once something was sent, what it did is
- * unknown, and the same is sent again: so a task is `repeated`. */
-static enum td_status try_until_known(struct pg_lane *l, const struct connect_limit *limit,
-	struct pg_task *tasks, size_t count, struct td_err *err)
+static void note_doubt(const struct part *p)
+{
+	for (size_t i = 0; i < p->count && p->in_doubt; i++) {
+		if (pg_may_run(&p->tasks[i]))
+			p->tasks[i].op->tried.repeated = true;
+	}
+}
+
+/* Tries again after a loss, as long as there is time. Where nobody can have heard of the operations
+ * while the server is away, there is no need to wait for it. */
+static enum td_status try_until_known(struct part *p)
 {
 	enum td_status status = TD_UNAVAILABLE;
 	bool sent = false;
-	for (bool first = true; first || wait_until_back(l, limit); first = false) {
-		status = try_once(l, limit, tasks, count, &sent, err);
+	for (bool first = true; first || wait_until_back(p->l, p->limit); first = false) {
+		status = pg_lane_ensure(p->l, p->limit, p->err);
+		sent = sent || status == TD_OK;
+		p->in_doubt = false;
+		if (status == TD_OK)
+			status = try_connected(p);
 		if (status != TD_UNAVAILABLE ||
-			(!sent && !connect_supervisor_is_up(l->store->supervisor)))
+			(!sent && !connect_supervisor_is_up(p->l->store->supervisor)))
 			return status;
-		for (size_t i = 0; i < count && sent; i++)
-			tasks[i].repeated = true;
+		note_doubt(p);
 	}
 	return status;
 }
@@ -272,9 +244,10 @@ static enum td_status try_until_known(struct pg_lane *l, const struct connect_li
 static void run_alone(struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t)
 {
 	struct td_err err = TD_ERR_INIT;
+	struct part p = {.l = l, .limit = limit, .tasks = t, .count = 1, .err = &err};
 	enum td_status status = TD_CONFLICT;
 	for (unsigned i = 0; i < CONFLICTS_MOST && !t->settled; i++) {
-		status = try_until_known(l, limit, t, 1, &err);
+		status = try_until_known(&p);
 		if (status != TD_OK && status != TD_CONFLICT)
 			break;
 	}
@@ -283,68 +256,52 @@ static void run_alone(struct pg_lane *l, const struct connect_limit *limit, stru
 			status == TD_EXISTS ? NULL : &err);
 }
 
-static bool clashes(const struct pg_task *a, const struct pg_task *b)
-{
-	const struct store_user *x = &a->op->in.user, *y = &b->op->in.user;
-	if (td_slice_equal(x->id, y->id))
-		return true;
-	if (x->email.len == y->email.len &&
-		strncasecmp(x->email.ptr, y->email.ptr, x->email.len) == 0)
-		return true;
-	const struct store_idempotency *k = a->op->idempotency, *m = b->op->idempotency;
-	return k != NULL && m != NULL && td_slice_equal(k->key, m->key) &&
-	       td_slice_equal(k->caller, m->caller) && td_slice_equal(k->route, m->route);
-}
-
-/* Moves tasks that may share a transaction to the front and returns how many. The order of those
- * that clash stays. */
-static size_t pick(struct pg_task *tasks, size_t count)
-{
-	size_t picked = 0;
-	for (size_t i = 0; i < count; i++) {
-		bool fits = true;
-		for (size_t j = 0; j < i && fits; j++)
-			fits = !clashes(&tasks[j], &tasks[i]);
-		if (!fits)
-			continue;
-		struct pg_task task = tasks[i];
-		memmove(&tasks[picked + 1], &tasks[picked], (i - picked) * sizeof(tasks[0]));
-		tasks[picked++] = task;
-	}
-	return picked;
-}
-
-static void run_users(
+static void run_some(
 	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *tasks, size_t count)
 {
-	while (count > 0) {
-		struct td_err err = TD_ERR_INIT;
-		size_t picked = pick(tasks, count);
-		enum td_status status = try_until_known(l, limit, tasks, picked, &err);
-		if (status == TD_UNAVAILABLE || status == TD_NOMEM)
-			pg_settle_all(tasks, picked, status, &err);
-		for (size_t i = 0; i < picked; i++) {
-			if (!tasks[i].settled)
-				run_alone(l, limit, &tasks[i]);
-		}
-		pg_note_use(l, limit, tasks, picked);
-		tasks += picked;
-		count -= picked;
-	}
+	struct td_err err = TD_ERR_INIT;
+	struct part p = {.l = l, .limit = limit, .tasks = tasks, .count = count, .err = &err};
+	enum td_status status = try_until_known(&p);
+	if (status == TD_UNAVAILABLE || status == TD_NOMEM)
+		pg_settle_all(tasks, count, status, &err);
 }
 
-static void run_other(struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t)
+/* Moves those that are not settled to the front and returns how many. */
+static size_t keep_unsettled(struct pg_task *tasks, size_t count)
 {
-	enum td_status status = pg_lane_ensure(l, limit, &t->op->err);
-	if (status == TD_OK)
-		status = pg_identify(l, limit, t, 1, &t->op->err);
-	if (status == TD_OK && !t->settled)
-		status = pg_run_single(l, t->op, limit);
-	if (status == TD_UNAVAILABLE)
-		pg_lane_drop(l);
-	if (!t->settled)
-		t->outcome = status;
-	t->settled = true;
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (tasks[i].settled)
+			continue;
+		struct pg_task task = tasks[i];
+		tasks[i] = tasks[kept];
+		tasks[kept++] = task;
+	}
+	return kept;
+}
+
+/* In one transaction; what fails, in two of half the size, and so on. */
+static void run_together(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *tasks, size_t count)
+{
+	for (size_t size = count; size > 1 && count > 0; size = (size + 1) / 2) {
+		for (size_t at = 0; at < count; at += size)
+			run_some(l, limit, tasks + at, count - at < size ? count - at : size);
+		count = keep_unsettled(tasks, count);
+	}
+	for (size_t i = 0; i < count; i++)
+		run_alone(l, limit, &tasks[i]);
+}
+
+static struct pg_task task_of(struct lane_job *job)
+{
+	struct store_op *op = TD_CONTAINER_OF(job, struct store_op, job);
+	struct pg_task t = {.op = op, .outcome = TD_INTERNAL};
+	t.settled = kinds[op->kind] == NULL;
+	if (t.settled)
+		(void)td_err_set(&op->err, TD_INTERNAL, "PostgreSQL's store has no %s",
+			store_op_name(op->kind));
+	return t;
 }
 
 void pg_run_writes(void *ctx, struct lane_job **jobs, size_t count)
@@ -352,18 +309,14 @@ void pg_run_writes(void *ctx, struct lane_job **jobs, size_t count)
 	struct pg_lane *l = ctx;
 	struct pg_task tasks[PG_BATCH_LIMIT];
 	struct connect_limit limit = pg_batch_limit(l, jobs, count);
-	size_t users = 0, others = count;
-	/* Those that can share a transaction first, the rest behind them. */
-	for (size_t i = 0; i < count; i++) {
-		struct pg_task t = {.op = TD_CONTAINER_OF(jobs[i], struct store_op, job),
-			.outcome = TD_INTERNAL};
-		if (is_user_write(&t))
-			tasks[users++] = t;
-		else
-			tasks[--others] = t;
+	for (size_t i = 0; i < count; i++)
+		tasks[i] = task_of(jobs[i]);
+	size_t left = keep_unsettled(tasks, count);
+	for (size_t done = 0; done < left;) {
+		size_t picked = pg_clash_pick(l->store, tasks + done, left - done);
+		run_together(l, &limit, tasks + done, picked);
+		pg_note_use(l, &limit, tasks + done, picked);
+		done += picked;
 	}
-	run_users(l, &limit, tasks, users);
-	for (size_t i = count; i > others; i--)
-		run_other(l, &limit, &tasks[i - 1]);
 	pg_finish_all(tasks, count);
 }

@@ -1,0 +1,97 @@
+/* How each kind of write is done: a row for each, in the file of its family (pg_users.c, pg_keys.c,
+ * pg_catalogue_write.c); pg_write.c has their table and the protocol that they share. A kind is
+ * either
+ *  - shared: one statement writes all operations of the kind in a transaction, a row of arrays for
+ *    each (`statement`, `put`, `take`), or
+ *  - single: it needs several statements and has its transaction for itself (`run`). */
+#ifndef TD_STORE_POSTGRES_PG_WRITE_H
+#define TD_STORE_POSTGRES_PG_WRITE_H
+
+#include "store/postgres/pg_store_internal.h"
+
+/* ---- pg_clash.c: what a transaction may hold once
+ * -------------------------------------------------------- */
+
+enum pg_clash_space {
+	PG_CLASH_ANSWER,
+	PG_CLASH_USER_ID,
+	PG_CLASH_EMAIL,
+	PG_CLASH_KEY_ID,
+	PG_CLASH_KEY_HASH,
+};
+
+#define PG_CLASHES_MOST 6
+
+/* Names as numbers. Two names that have the same number wait for each other without need, no more.
+ */
+struct pg_clash {
+	const uint8_t *secret; /* of the store: nobody outside can choose names that are equal */
+	uint64_t numbers[PG_CLASHES_MOST];
+	size_t count;
+};
+
+/* `text` is UTF-8 or bytes; the second takes ASCII letters without case. */
+void pg_clash_put(struct pg_clash *c, enum pg_clash_space space, struct td_slice text);
+void pg_clash_put_nocase(struct pg_clash *c, enum pg_clash_space space, struct td_slice text);
+
+/* Moves tasks that may share a transaction to the front and returns how many, at least one. The
+ * order of those that clash stays. A single kind comes alone. */
+size_t pg_clash_pick(const struct pg_store *s, struct pg_task *tasks, size_t count);
+
+/* ---- kinds
+ * ---------------------------------------------------------------------------------------------- */
+
+struct pg_write_kind {
+	/* The names that it writes (ids, addresses): no two operations in a transaction may have
+	 * one in common. NULL: none. */
+	void (*names)(const struct store_op *op, struct pg_clash *c);
+
+	/* Shared. The statement's parameters are arrays, a column each; put() adds an operation's
+	 * row. The first column of the result is the number of that row, from 1; take() says what
+	 * became of it: t->outcome and op->out, or t->again. `absent` is the outcome of one for
+	 * which no row comes back. */
+	enum pg_statement statement;
+	const enum pg_type *types;
+	int columns;
+	void (*put)(struct pg_columns *c, const struct store_op *op);
+	void (*take)(const PGresult *r, int row, struct pg_task *t);
+	enum td_status absent;
+
+	/* Shared, and not TD_OK although an earlier try may have been committed: looks whether
+	 * that try is the reason, by the operation's own identifier; if so it sets TD_OK and
+	 * op->out. In the transaction. NULL: doing it twice has the same outcome as once. */
+	enum td_status (*recognise)(struct pg_lane *l, const struct connect_limit *limit,
+		struct pg_task *t, struct td_err *err);
+
+	/* Single: all statements, in the transaction, their results read. TD_OK: t->outcome is set
+	 * (what it wrote is kept with TD_OK only where it says so); else why the transaction cannot
+	 * be. A repeat is recognised by a mark that is written with it. */
+	enum td_status (*run)(struct pg_lane *l, const struct connect_limit *limit,
+		struct pg_task *t, struct td_err *err);
+};
+
+extern const struct pg_write_kind pg_user_put, pg_user_create;
+extern const struct pg_write_kind pg_key_create, pg_key_revoke;
+extern const struct pg_write_kind pg_catalogue_populate, pg_catalogue_apply;
+
+/* NULL: it does not write, or this store does not know it. */
+const struct pg_write_kind *pg_write_kind(enum store_op_kind kind);
+
+/* take() of a kind whose result has a row for each operation that did something. */
+void pg_take_ok(const PGresult *r, int row, struct pg_task *t);
+
+/* An operation whose key for a repeated request was used before does not run. */
+bool pg_may_run(const struct pg_task *t);
+
+/* ---- pg_mark.c: how a single operation is recognised
+ * ------------------------------------------------------ */
+
+/* First in the transaction. *ret_done: an earlier try was committed, and nothing is left to do. */
+enum td_status pg_mark_set(struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t,
+	bool *ret_done, struct td_err *err) TD_MUST_CHECK;
+
+/* The operation did nothing after all: so a repeat must run it. */
+enum td_status pg_mark_take_back(struct pg_lane *l, const struct connect_limit *limit,
+	struct pg_task *t, struct td_err *err) TD_MUST_CHECK;
+
+#endif
