@@ -46,7 +46,7 @@ CREATE TABLE subscription_history (
 	price numeric(12,2) CHECK (price >= 0),
 	currency text CHECK (currency ~ '^[A-Z]{3}$'),
 	reason text CHECK (length(reason) <= 1000),
-	actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
+	actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 210),
 	created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX subscription_history_by_user ON subscription_history (user_id, seq);

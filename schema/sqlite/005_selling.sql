@@ -22,7 +22,7 @@ CREATE TABLE subscription_history_in_order (
 	price INTEGER CHECK (price BETWEEN 0 AND 999999999999),
 	currency TEXT CHECK (length(currency) = 3 AND currency NOT GLOB '*[^A-Z]*'),
 	reason TEXT CHECK (length(reason) <= 1000),
-	actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
+	actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 210),
 	created_at INTEGER NOT NULL
 ) STRICT;
 INSERT INTO subscription_history_in_order (id, subscription_id, user_id, action, from_package, to_package,

@@ -49,7 +49,8 @@ struct store_op;
  * - SUBSCRIPTION_GET: of in.user.id. TD_OK: out.subscriptions[0] is the live one, or the latest;
  *   out.subscription_count is 0 where the user never had one. TD_NOTFOUND: there is no such user. A
  *   row outside the rules is left out and named in out.bad_rows.
- * - SUBSCRIBE: in.subscription and in.history are inserted. TD_OK. TD_EXISTS: the user has a live
+ * - SUBSCRIBE: in.subscription and in.history are inserted: one row, whose cycle, price and times
+ *   are the subscription's. TD_OK. TD_EXISTS: the user has a live
  *   subscription. TD_NOTFOUND: out.missing says whether it is the user or the package.
  * - SUBSCRIPTION_CHANGE: the row of in.subscription's id becomes what in.subscription says, and
  *   in.history is inserted, if its version is still in.version. TD_OK. TD_CONFLICT: it is not (or

@@ -1,7 +1,8 @@
 /* Idempotency-Key: an entry is claimed by inserting it, with the answer for success, in the
  * transaction of the operation. Who finds it there already (another process may just be committing
  * it: the insert waits) does not run, but reads what is kept. */
-#include "store/postgres/pg_store_internal.h"
+#include "store/postgres/pg_read.h"
+#include "store/postgres/pg_write.h"
 
 static bool has_answer(const struct pg_task *t)
 {
@@ -38,10 +39,16 @@ static enum td_status send_expire(struct pg_lane *l, const struct pg_task *tasks
 	return status;
 }
 
+static bool keeps_exists(const struct pg_task *t)
+{
+	return t->outcome == TD_EXISTS && t->op->idempotency->on_exists.http_status != 0;
+}
+
 static bool must_disclaim(const struct pg_task *t)
 {
-	bool keeps = !t->again && (t->outcome == TD_OK || t->outcome == TD_EXISTS);
-	return has_answer(t) && t->claimed && !keeps;
+	if (!has_answer(t) || !t->claimed)
+		return false;
+	return t->again || (t->outcome != TD_OK && !keeps_exists(t));
 }
 
 enum td_status pg_answers_disclaim(struct pg_lane *l, const struct connect_limit *limit,
@@ -142,7 +149,7 @@ enum td_status pg_answers_claim(struct pg_lane *l, const struct connect_limit *l
 
 static bool keeps_other(const struct pg_task *t)
 {
-	return has_answer(t) && t->claimed && !t->again && t->outcome == TD_EXISTS;
+	return has_answer(t) && t->claimed && !t->again && keeps_exists(t);
 }
 
 enum td_status pg_answers_fix(struct pg_lane *l, const struct connect_limit *limit,
@@ -202,12 +209,14 @@ static void settle_from_row(const PGresult *r, struct pg_task *t)
 enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *limit,
 	struct pg_task *tasks, size_t count, struct td_err *err)
 {
-	static const enum pg_type types[] = {PG_TEXT, PG_TEXT, PG_TEXT};
+	static const enum pg_type types[] = {PG_TEXT, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ};
 	struct pg_columns c;
-	pg_columns_begin(&c, types, 3);
+	pg_columns_begin(&c, types, 4);
 	for (size_t i = 0; i < count; i++) {
-		if (was_there(&tasks[i]))
+		if (was_there(&tasks[i])) {
 			put_key(&c, tasks[i].op->idempotency);
+			pg_array_put_time(&c.columns[3], tasks[i].op->now_ms);
+		}
 	}
 	enum td_status status = TD_OK;
 	PGresult *r = NULL;
@@ -230,35 +239,13 @@ enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *li
 	return status;
 }
 
-#define SWEEP_EVERY_MS 60000
+/* The claim does it all. */
+const struct pg_write_kind pg_answer_keep = {.absent = TD_OK};
 
-void pg_sweep_answers(void *lane)
+enum td_status pg_answer_find(
+	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op)
 {
-	static const enum pg_type types[] = {PG_TIMESTAMPTZ};
-	struct pg_lane *l = lane;
-	uint64_t now_ms = td_clock_mono_ns() / 1000000u;
-	struct connect_limit limit = {
-		.deadline_ms = now_ms + (uint64_t)l->store->config.connect_timeout_ms,
-		.stop = &l->store->away};
-	if (now_ms < l->sweep_ms || pg_lane_ensure(l, &limit, NULL) != TD_OK)
-		return;
-	l->sweep_ms = now_ms + SWEEP_EVERY_MS;
-	struct pg_columns c;
-	PGresult *r = NULL;
-	pg_columns_begin(&c, types, 1);
-	pg_array_put_time(&c.columns[0], td_clock_wall_ms(l->store->base.clock));
-	enum td_status status = pg_columns_send(l, PG_STMT_ANSWERS_SWEEP, &c);
-	if (status == TD_OK && !pg_sync(l, &limit))
-		status = TD_UNAVAILABLE;
-	if (status == TD_OK) {
-		status = pg_receive(l, &limit, &r, NULL);
-		enum td_status synced = pg_receive_sync(l, &limit, NULL);
-		status = status != TD_OK ? status : synced;
-	}
-	/* What could not be deleted is tried again in a minute; a connection in doubt is not kept.
-	 */
-	if (status != TD_OK)
-		pg_lane_drop(l);
-	PQclear(r);
-	pg_columns_done(&c);
+	struct pg_task t = {.op = op, .outcome = TD_NOTFOUND};
+	enum td_status status = pg_answers_read(l, limit, &t, 1, &op->err);
+	return status == TD_OK ? t.outcome : status;
 }

@@ -43,7 +43,7 @@ void pg_array_done(struct pg_array *a)
 	td_buf_done(&a->buf);
 }
 
-static void put_null(struct pg_array *a)
+void pg_array_put_null(struct pg_array *a)
 {
 	put_u32(&a->buf, UINT32_MAX);
 	a->count++;
@@ -63,7 +63,7 @@ void pg_array_put_bytes(struct pg_array *a, const uint8_t *bytes, size_t len)
 void pg_array_put_text(struct pg_array *a, struct td_slice text)
 {
 	if (text.ptr == NULL)
-		put_null(a);
+		pg_array_put_null(a);
 	else
 		pg_array_put_bytes(a, (const uint8_t *)text.ptr, text.len);
 }
@@ -85,7 +85,7 @@ void pg_array_put_bool(struct pg_array *a, bool value)
 void pg_array_put_time(struct pg_array *a, int64_t wall_ms)
 {
 	if (wall_ms == 0)
-		put_null(a);
+		pg_array_put_null(a);
 	else
 		pg_array_put_int(a, pg_time_from_ms(wall_ms));
 }

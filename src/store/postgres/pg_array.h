@@ -28,6 +28,7 @@ struct pg_array {
 void pg_array_begin(struct pg_array *a, enum pg_type type);
 void pg_array_done(struct pg_array *a);
 
+void pg_array_put_null(struct pg_array *a);
 void pg_array_put_text(struct pg_array *a, struct td_slice text); /* a NULL pointer is null */
 void pg_array_put_bytes(struct pg_array *a, const uint8_t *bytes, size_t len);
 void pg_array_put_int(struct pg_array *a, int64_t number);

@@ -1,5 +1,6 @@
 /* Reads the catalogue. Other clients write these tables too, so each row is looked at before it is
  * given out. */
+#include "store/postgres/pg_read.h"
 #include "store/postgres/pg_sql.h"
 
 #include "base/money.h"

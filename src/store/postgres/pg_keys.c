@@ -1,4 +1,5 @@
 /* API keys. */
+#include "store/postgres/pg_read.h"
 #include "store/postgres/pg_sql.h"
 
 /* id, name, hash, created_at */

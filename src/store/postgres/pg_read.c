@@ -1,33 +1,59 @@
 /* A batch of reads: one statement for each kind, one sync for all. Reads may be repeated, so a lost
  * connection costs a second try within the deadline. */
-#include "store/postgres/pg_sql.h"
+#include "store/postgres/pg_read.h"
 
 #include <stdlib.h>
 
-static bool is_by_id(const struct pg_task *t)
+static const struct pg_read_kind *const keyed[STORE_OP_COUNT] = {
+	[STORE_AUTHORIZE] = &pg_session_get,
+	[STORE_USER_GET] = &pg_user_get,
+	[STORE_USER_BY_EMAIL] = &pg_user_by_email,
+	[STORE_SUBSCRIPTION_GET] = &pg_subscription_get,
+	[STORE_LOGIN_GET] = &pg_login_get,
+};
+
+static pg_single_read_fn *const singles[STORE_OP_COUNT] = {
+	[STORE_KEY_LIST] = pg_key_list,
+	[STORE_CATALOGUE_READ] = pg_catalogue_read,
+	[STORE_SUBSCRIPTION_DUE] = pg_subscription_due,
+	[STORE_HISTORY_LIST] = pg_history_list,
+	[STORE_ANSWER_FIND] = pg_answer_find,
+	[STORE_RESET_GET] = pg_reset_get,
+	[STORE_CLOCK_GET] = pg_clock_get,
+};
+
+/* An API key is looked up with everybody's; only a session has a statement of its own. */
+static bool has_key(const struct store_op *op)
 {
-	return !t->settled && t->op->kind == STORE_USER_GET;
+	return keyed[op->kind] != NULL &&
+	       (op->kind != STORE_AUTHORIZE || op->auth.kind == STORE_AUTH_SESSION);
 }
 
-static bool is_by_email(const struct pg_task *t)
+static bool is_of(const struct pg_task *t, unsigned kind)
 {
-	return !t->settled && t->op->kind == STORE_USER_BY_EMAIL;
+	return !t->settled && t->op->kind == kind && has_key(t->op);
 }
 
-typedef bool is_kind_fn(const struct pg_task *t);
+/* ---- keyed reads
+ * --------------------------------------------------------------------------------------- */
 
-static enum td_status send_keys(struct pg_lane *l, enum pg_statement statement,
-	const struct pg_task *tasks, size_t count, is_kind_fn *is_kind, bool *ret_sent)
+static enum td_status send_keys(struct pg_lane *l, unsigned number, const struct pg_task *tasks,
+	size_t count, bool *ret_sent)
 {
-	static const enum pg_type types[] = {PG_TEXT};
+	const struct pg_read_kind *kind = keyed[number];
 	struct pg_columns c;
-	pg_columns_begin(&c, types, 1);
+	pg_columns_begin(&c, &kind->key_type, 1);
 	for (size_t i = 0; i < count; i++) {
-		if (is_kind(&tasks[i]))
+		if (!is_of(&tasks[i], number))
+			continue;
+		if (kind->key_type == PG_BYTEA)
+			pg_array_put_bytes(
+				&c.columns[0], (const uint8_t *)tasks[i].key.ptr, tasks[i].key.len);
+		else
 			pg_array_put_text(&c.columns[0], tasks[i].key);
 	}
 	*ret_sent = c.columns[0].count > 0;
-	enum td_status status = *ret_sent ? pg_columns_send(l, statement, &c) : TD_OK;
+	enum td_status status = *ret_sent ? pg_columns_send(l, kind->statement, &c) : TD_OK;
 	pg_columns_done(&c);
 	return status;
 }
@@ -61,53 +87,57 @@ static size_t lower_bound(struct pg_task **sorted, size_t count, struct td_slice
 	return low;
 }
 
-static void give_row(const PGresult *r, int row, int column, struct pg_task *t)
+static size_t sort_tasks(
+	struct pg_task *tasks, size_t count, unsigned number, struct pg_task **sorted)
 {
-	t->outcome = pg_user(r, row, column, &t->op->arena, &t->op->out.user) ? TD_OK : TD_NOMEM;
-}
-
-/* Several tasks may ask for the same row. Those that got none keep TD_NOTFOUND. */
-static enum td_status receive_users(struct pg_lane *l, const struct connect_limit *limit,
-	struct pg_task *tasks, size_t count, is_kind_fn *is_kind, int key_columns,
-	struct td_err *err)
-{
-	struct pg_task *sorted[PG_BATCH_LIMIT];
 	size_t wanted = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (is_kind(&tasks[i]))
+		if (is_of(&tasks[i], number))
 			sorted[wanted++] = &tasks[i];
 	}
 	qsort(sorted, wanted, sizeof(struct pg_task *), by_key);
+	return wanted;
+}
+
+static enum td_status receive_kind(struct pg_lane *l, const struct connect_limit *limit,
+	unsigned number, struct pg_task *tasks, size_t count, struct td_err *err)
+{
+	struct pg_task *sorted[PG_BATCH_LIMIT];
+	size_t wanted = sort_tasks(tasks, count, number, sorted);
 	PGresult *r = NULL;
 	enum td_status status = pg_receive(l, limit, &r, err);
 	for (size_t i = 0; i < wanted && status == TD_OK; i++)
-		sorted[i]->outcome = TD_NOTFOUND;
+		sorted[i]->outcome = keyed[number]->absent;
 	for (int row = 0; status == TD_OK && row < PQntuples(r); row++) {
 		struct td_slice key = td_slice(
 			PQgetvalue(r, row, 0), (size_t)PQgetlength(r, row, 0));
 		for (size_t i = lower_bound(sorted, wanted, key);
 			i < wanted && td_slice_equal(sorted[i]->key, key); i++)
-			give_row(r, row, key_columns, sorted[i]);
+			keyed[number]->give(r, row, sorted[i]);
 	}
 	PQclear(r);
 	return status;
 }
 
+/* ---- a batch
+ * ------------------------------------------------------------------------------------------- */
+
 struct sent {
-	bool callers, by_id, by_email;
+	bool any, callers, kinds[STORE_OP_COUNT];
 };
 
 static enum td_status send_all(struct pg_lane *l, const struct connect_limit *limit,
 	struct pg_task *tasks, size_t count, struct sent *sent)
 {
 	enum td_status status = pg_identify_send(l, tasks, count, &sent->callers);
-	if (status == TD_OK)
-		status = send_keys(l, PG_STMT_USERS_BY_ID, tasks, count, is_by_id, &sent->by_id);
-	if (status == TD_OK)
-		status = send_keys(
-			l, PG_STMT_USERS_BY_EMAIL, tasks, count, is_by_email, &sent->by_email);
-	if (status == TD_OK && (sent->callers || sent->by_id || sent->by_email) &&
-		!pg_sync(l, limit))
+	sent->any = sent->callers;
+	for (unsigned i = 0; i < STORE_OP_COUNT && status == TD_OK; i++) {
+		if (keyed[i] == NULL)
+			continue;
+		status = send_keys(l, i, tasks, count, &sent->kinds[i]);
+		sent->any = sent->any || sent->kinds[i];
+	}
+	if (status == TD_OK && sent->any && !pg_sync(l, limit))
 		status = TD_UNAVAILABLE;
 	return status;
 }
@@ -116,7 +146,7 @@ static enum td_status receive_all(struct pg_lane *l, const struct connect_limit 
 	struct pg_task *tasks, size_t count, const struct sent *sent, struct td_err *err)
 {
 	enum td_status status = TD_OK;
-	if (!sent->callers && !sent->by_id && !sent->by_email)
+	if (!sent->any)
 		return TD_OK;
 	/* The callers' answer comes first, but what it settles must not change which tasks the
 	 * others' rows are for. */
@@ -124,38 +154,26 @@ static enum td_status receive_all(struct pg_lane *l, const struct connect_limit 
 	memcpy(unsettled, tasks, count * sizeof(tasks[0]));
 	if (sent->callers)
 		status = pg_identify_receive(l, limit, tasks, count, err);
-	if (status == TD_OK && sent->by_id)
-		status = receive_users(l, limit, unsettled, count, is_by_id, 0, err);
-	if (status == TD_OK && sent->by_email)
-		status = receive_users(l, limit, unsettled, count, is_by_email, 1, err);
+	for (unsigned i = 0; i < STORE_OP_COUNT && status == TD_OK; i++) {
+		if (sent->kinds[i])
+			status = receive_kind(l, limit, i, unsettled, count, err);
+	}
 	enum td_status synced = pg_receive_sync(l, limit, err);
 	for (size_t i = 0; i < count; i++) {
-		if (!tasks[i].settled && (is_by_id(&tasks[i]) || is_by_email(&tasks[i])))
+		if (!tasks[i].settled && has_key(tasks[i].op))
 			tasks[i].outcome = unsettled[i].outcome;
 	}
 	return status != TD_OK ? status : synced;
-}
-
-typedef enum td_status single_fn(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op);
-
-static single_fn *const singles[STORE_OP_COUNT] = {
-	[STORE_KEY_LIST] = pg_key_list,
-	[STORE_CATALOGUE_READ] = pg_catalogue_read,
-};
-
-static bool is_single(const struct pg_task *t)
-{
-	return !t->settled && singles[t->op->kind] != NULL;
 }
 
 static enum td_status run_singles(
 	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *tasks, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (!is_single(&tasks[i]))
+		pg_single_read_fn *single = singles[tasks[i].op->kind];
+		if (tasks[i].settled || single == NULL)
 			continue;
-		enum td_status status = singles[tasks[i].op->kind](l, limit, tasks[i].op);
+		enum td_status status = single(l, limit, tasks[i].op);
 		if (status == TD_UNAVAILABLE)
 			return status;
 		tasks[i].outcome = status;
@@ -167,7 +185,7 @@ static enum td_status run_singles(
 static enum td_status read_once(struct pg_lane *l, const struct connect_limit *limit,
 	struct pg_task *tasks, size_t count, struct td_err *err)
 {
-	struct sent sent = {0};
+	struct sent sent = {.any = false};
 	enum td_status status = pg_lane_ensure(l, limit, err);
 	if (status != TD_OK)
 		return status;
@@ -195,18 +213,13 @@ static void read_alone(
 	}
 }
 
-/* E-mail addresses compare without case, as the index has them. */
-static struct td_slice lowered(struct store_op *op)
+static struct pg_task task_of(struct lane_job *job)
 {
-	struct td_slice text = op->in.user.email;
-	char *at = td_arena_strndup(&op->arena, text.ptr, text.len);
-	if (at == NULL)
-		return text;
-	for (size_t i = 0; i < text.len; i++) {
-		if (at[i] >= 'A' && at[i] <= 'Z')
-			at[i] = (char)(at[i] | 0x20);
-	}
-	return td_slice(at, text.len);
+	struct store_op *op = TD_CONTAINER_OF(job, struct store_op, job);
+	struct pg_task t = {.op = op, .outcome = TD_OK};
+	if (has_key(op))
+		t.key = keyed[op->kind]->key(op);
+	return t;
 }
 
 void pg_run_reads(void *ctx, struct lane_job **jobs, size_t count)
@@ -215,12 +228,8 @@ void pg_run_reads(void *ctx, struct lane_job **jobs, size_t count)
 	struct pg_task tasks[PG_BATCH_LIMIT];
 	struct td_err err = TD_ERR_INIT;
 	struct connect_limit limit = pg_batch_limit(l, jobs, count);
-	for (size_t i = 0; i < count; i++) {
-		struct store_op *op = TD_CONTAINER_OF(jobs[i], struct store_op, job);
-		struct td_slice key = op->kind == STORE_USER_BY_EMAIL ? lowered(op)
-								      : op->in.user.id;
-		tasks[i] = (struct pg_task){.op = op, .key = key, .outcome = TD_OK};
-	}
+	for (size_t i = 0; i < count; i++)
+		tasks[i] = task_of(jobs[i]);
 	enum td_status status = read_once(l, &limit, tasks, count, &err);
 	if (status == TD_UNAVAILABLE && connect_limit_slice_ms(&limit) > 0)
 		status = read_once(l, &limit, tasks, count, &err);

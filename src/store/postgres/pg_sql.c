@@ -34,13 +34,19 @@ enum td_status pg_sql_run(struct pg_lane *l, const struct connect_limit *limit, 
 	return pg_end_synced(l, limit, status, err);
 }
 
+enum td_status pg_sql_ask(struct pg_lane *l, const struct connect_limit *limit, const char *sql,
+	const char *const *params, int count, PGresult **ret, struct td_err *err)
+{
+	if (!pg_sql_send(l, sql, params, count) || !pg_push(l, limit))
+		return pg_sql_lost(err);
+	return pg_receive(l, limit, ret, err);
+}
+
 enum td_status pg_sql_finds(struct pg_lane *l, const struct connect_limit *limit, const char *sql,
 	const char *const *params, int count, bool *ret_found, struct td_err *err)
 {
 	PGresult *r = NULL;
-	if (!pg_sql_send(l, sql, params, count) || !pg_push(l, limit))
-		return pg_sql_lost(err);
-	enum td_status status = pg_receive(l, limit, &r, err);
+	enum td_status status = pg_sql_ask(l, limit, sql, params, count, &r, err);
 	*ret_found = status == TD_OK && PQntuples(r) > 0;
 	PQclear(r);
 	return status;

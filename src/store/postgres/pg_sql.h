@@ -26,14 +26,12 @@ const char *pg_sql_number(struct td_arena *arena, int64_t number);
 const char *pg_sql_time(struct td_arena *arena, int64_t wall_ms);
 const char *pg_sql_money(struct td_arena *arena, int64_t minor);
 
-/* Within a transaction that goes on: whether a query gives a row. */
+/* Within a transaction that goes on; *ret is the caller's to PQclear(). */
+enum td_status pg_sql_ask(struct pg_lane *l, const struct connect_limit *limit, const char *sql,
+	const char *const *params, int count, PGresult **ret, struct td_err *err) TD_MUST_CHECK;
+
+/* As above: whether it gives a row. */
 enum td_status pg_sql_finds(struct pg_lane *l, const struct connect_limit *limit, const char *sql,
 	const char *const *params, int count, bool *ret_found, struct td_err *err) TD_MUST_CHECK;
-
-/* Reads that run alone. */
-enum td_status pg_catalogue_read(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
-enum td_status pg_key_list(
-	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op) TD_MUST_CHECK;
 
 #endif

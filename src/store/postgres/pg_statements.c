@@ -4,6 +4,28 @@
 #define USER_COLUMNS \
 	"u.id, u.email, u.first_name, u.last_name, u.company, u.created_at, u.updated_at"
 
+/* The order in which pg_subscription() reads them. */
+#define SUBSCRIPTION_COLUMNS                                                                     \
+	"s.id, s.user_id, s.package_id, p.slug, p.name, p.rate_limit_per_hour,"                  \
+	" p.rate_limit_per_day, s.status, s.billing_cycle, (s.price * 100)::bigint, s.currency," \
+	" s.started_at, s.anchor_day, s.current_period_start, s.current_period_end,"             \
+	" s.pending_action, s.pending_package_id, q.slug, q.name, q.rate_limit_per_hour,"        \
+	" q.rate_limit_per_day, s.pending_billing_cycle, (s.pending_price * 100)::bigint,"       \
+	" s.pending_currency, s.pending_at, s.cancel_at_period_end, s.canceled_at, s.ended_at,"  \
+	" s.version, s.created_at, s.updated_at"
+
+#define SUBSCRIPTION_PACKAGES                                       \
+	" LEFT JOIN subscription_packages p ON p.id = s.package_id" \
+	" LEFT JOIN subscription_packages q ON q.id = s.pending_package_id"
+
+#define IS_LIVE "s.status IN ('trialing', 'active', 'past_due')"
+
+const char pg_sql_subscriptions_due[] = "SELECT " SUBSCRIPTION_COLUMNS
+					" FROM user_subscriptions s" SUBSCRIPTION_PACKAGES
+					" WHERE " IS_LIVE
+					" AND s.current_period_end <= $1::timestamptz"
+					" ORDER BY s.current_period_end LIMIT $2::bigint";
+
 /* What is written comes as arrays, each row with its number (n): the result names rows by it. */
 const struct pg_statement_text pg_statements[PG_STMT_COUNT] = {
 	[PG_STMT_CALLERS] = {true, "SELECT hash, id, name, last_used_at FROM api_keys"
@@ -29,6 +51,76 @@ const struct pg_statement_text pg_statements[PG_STMT_COUNT] = {
 		"SELECT " USER_COLUMNS " FROM users u WHERE u.id = ANY ($1::text[])"},
 	[PG_STMT_USERS_BY_EMAIL] = {true,
 		"SELECT lower(u.email COLLATE \"C\"), " USER_COLUMNS
+		" FROM users u WHERE lower(u.email COLLATE \"C\") = ANY ($1::text[])"},
+	[PG_STMT_SUBSCRIPTIONS_BY_USER] = {true,
+		"SELECT u.id, " SUBSCRIPTION_COLUMNS
+		" FROM users u LEFT JOIN LATERAL (SELECT s.* FROM user_subscriptions s"
+		" WHERE s.user_id = u.id"
+		" ORDER BY " IS_LIVE
+		" DESC, s.created_at DESC, s.id DESC LIMIT 1) s ON true" SUBSCRIPTION_PACKAGES
+		" WHERE u.id = ANY ($1::text[])"},
+	[PG_STMT_SUBSCRIBE] = {false,
+		"WITH i AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::text[],"
+		" $4::text[], $5::text[], $6::bigint[], $7::text[], $8::timestamptz[],"
+		" $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::bigint[],"
+		" $13::timestamptz[], $14::timestamptz[], $15::text[], $16::text[], $17::text[])"
+		" WITH ORDINALITY AS t (id, user_id, package_id, status, cycle, cents, currency,"
+		" started_at, anchor_day, period_start, period_end, version, created_at,"
+		" updated_at, history_id, slug, actor, n)),"
+		" f AS MATERIALIZED (SELECT i.n, u.id IS NOT NULL AS has_user,"
+		" p.id IS NOT NULL AS has_package FROM i LEFT JOIN users u ON u.id = i.user_id"
+		" LEFT JOIN subscription_packages p ON p.id = i.package_id),"
+		" made AS (INSERT INTO user_subscriptions (id, user_id, package_id, status,"
+		" billing_cycle, price, currency, started_at, anchor_day, current_period_start,"
+		" current_period_end, version, created_at, updated_at)"
+		" SELECT i.id, user_id, package_id, status, cycle, cents::numeric / 100, currency,"
+		" started_at, anchor_day, period_start, period_end, version, created_at, updated_at"
+		" FROM i JOIN f ON f.n = i.n WHERE f.has_user AND f.has_package ORDER BY i.user_id"
+		" ON CONFLICT DO NOTHING RETURNING id),"
+		" told AS (INSERT INTO subscription_history (id, subscription_id, user_id, action,"
+		" to_package, to_cycle, price, currency, actor, created_at)"
+		" SELECT history_id, i.id, user_id, 'created', slug, cycle, cents::numeric / 100,"
+		" currency, actor, created_at FROM i JOIN made ON made.id = i.id ORDER BY i.n)"
+		" SELECT i.n, made.id IS NOT NULL, f.has_user, f.has_package"
+		" FROM i JOIN f ON f.n = i.n LEFT JOIN made ON made.id = i.id"},
+	[PG_STMT_SUBSCRIPTIONS_CHANGE] = {false,
+		"WITH i AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[],"
+		" $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[],"
+		" $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::text[],"
+		" $14::bigint[], $15::text[], $16::timestamptz[], $17::boolean[],"
+		" $18::timestamptz[], $19::timestamptz[], $20::bigint[], $21::timestamptz[])"
+		" WITH ORDINALITY AS t (id, was, package_id, status, cycle, cents, currency,"
+		" anchor_day, period_start, period_end, pending_action, pending_package_id,"
+		" pending_cycle, pending_cents, pending_currency, pending_at, cancels, canceled_at,"
+		" ended_at, version, updated_at, n)),"
+		" done AS (UPDATE user_subscriptions s SET package_id = i.package_id,"
+		" status = i.status, billing_cycle = i.cycle, price = i.cents::numeric / 100,"
+		" currency = i.currency, anchor_day = i.anchor_day,"
+		" current_period_start = i.period_start, current_period_end = i.period_end,"
+		" pending_action = i.pending_action, pending_package_id = i.pending_package_id,"
+		" pending_billing_cycle = i.pending_cycle,"
+		" pending_price = i.pending_cents::numeric / 100,"
+		" pending_currency = i.pending_currency, pending_at = i.pending_at,"
+		" cancel_at_period_end = i.cancels, canceled_at = i.canceled_at,"
+		" ended_at = i.ended_at, version = i.version, updated_at = i.updated_at"
+		" FROM i WHERE s.id = i.id AND s.version = i.was RETURNING i.n),"
+		" told AS (INSERT INTO subscription_history (id, subscription_id, user_id, action,"
+		" from_package, to_package, from_cycle, to_cycle, price, currency, reason, actor,"
+		" created_at)"
+		" SELECT h.id, h.subscription_id, h.user_id, h.action, h.from_package,"
+		" h.to_package, h.from_cycle, h.to_cycle, h.cents::numeric / 100, h.currency,"
+		" h.reason, h.actor, h.created_at"
+		" FROM unnest($22::bigint[], $23::text[], $24::text[], $25::text[], $26::text[],"
+		" $27::text[], $28::text[], $29::text[], $30::text[], $31::bigint[], $32::text[],"
+		" $33::text[], $34::text[], $35::timestamptz[])"
+		" WITH ORDINALITY AS h (n, id, subscription_id, user_id, action, from_package,"
+		" to_package, from_cycle, to_cycle, cents, currency, reason, actor, created_at, o)"
+		" JOIN done ON done.n = h.n ORDER BY h.o)"
+		" SELECT n FROM done"},
+	[PG_STMT_SESSIONS_BY_HASH] = {true,
+		"SELECT hash, user_id, expires_at FROM sessions WHERE hash = ANY ($1::bytea[])"},
+	[PG_STMT_LOGINS_BY_EMAIL] = {true,
+		"SELECT lower(u.email COLLATE \"C\"), " USER_COLUMNS ", u.password_hash"
 		" FROM users u WHERE lower(u.email COLLATE \"C\") = ANY ($1::text[])"},
 	/* The batch holds each id and each address once. What the last SELECT sees of `users` is
 	   how it was before. */
@@ -81,14 +173,11 @@ const struct pg_statement_text pg_statements[PG_STMT_COUNT] = {
 		" FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[],"
 		" $6::text[]) AS k (caller, route, key, http_status, body, location)"
 		" WHERE a.caller = k.caller AND a.route = k.route AND a.key = k.key"},
-	[PG_STMT_ANSWERS_SWEEP] = {false,
-		"DELETE FROM idempotency WHERE (caller, route, key) IN"
-		" (SELECT caller, route, key FROM idempotency"
-		" WHERE expires_at <= ALL ($1::timestamptz[])"
-		" ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)"},
-	[PG_STMT_ANSWERS_READ] = {false,
+	[PG_STMT_ANSWERS_READ] = {true,
 		"SELECT a.caller, a.route, a.key, a.fingerprint, a.http_status, a.body, a.location"
 		" FROM idempotency a"
-		" JOIN unnest($1::text[], $2::text[], $3::text[]) AS k (caller, route, key)"
-		" ON a.caller = k.caller AND a.route = k.route AND a.key = k.key"},
+		" JOIN unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])"
+		" AS k (caller, route, key, now)"
+		" ON a.caller = k.caller AND a.route = k.route AND a.key = k.key"
+		" AND a.expires_at > k.now"},
 };

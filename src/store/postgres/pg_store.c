@@ -319,8 +319,6 @@ static enum td_status make_lane(struct pg_store *s, struct pg_lane *l, const cha
 		.batch_limit = PG_BATCH_LIMIT,
 		.run = run,
 		.ctx = l,
-		.idle = l->writes ? pg_sweep_answers : NULL,
-		.idle_ms = 1000,
 		.clock = s->base.clock,
 	};
 	return lane_create(&config, &l->lane, err);

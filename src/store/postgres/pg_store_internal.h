@@ -13,7 +13,7 @@
 #define PG_READERS     2
 #define PG_BATCH_LIMIT 256
 #define PG_QUEUE_LIMIT 8192
-#define PG_PARAMS_MOST 16
+#define PG_PARAMS_MOST 40
 
 /* Every statement has a number, by which a connection knows whether it has prepared it. */
 enum pg_statement {
@@ -23,13 +23,17 @@ enum pg_statement {
 	PG_STMT_KEYS_REVOKE,
 	PG_STMT_USERS_BY_ID,
 	PG_STMT_USERS_BY_EMAIL,
+	PG_STMT_SUBSCRIPTIONS_BY_USER,
+	PG_STMT_SUBSCRIBE,
+	PG_STMT_SUBSCRIPTIONS_CHANGE,
+	PG_STMT_SESSIONS_BY_HASH,
+	PG_STMT_LOGINS_BY_EMAIL,
 	PG_STMT_USERS_PUT,
 	PG_STMT_USERS_CREATE,
 	PG_STMT_ANSWERS_EXPIRE,
 	PG_STMT_ANSWERS_CLAIM,
 	PG_STMT_ANSWERS_FIX,
 	PG_STMT_ANSWERS_READ,
-	PG_STMT_ANSWERS_SWEEP,
 	PG_STMT_COUNT,
 };
 
@@ -38,14 +42,15 @@ struct pg_statement_text {
 	const char *sql;
 };
 extern const struct pg_statement_text pg_statements[PG_STMT_COUNT];
+/* Parameters: a time, a limit; rows for pg_subscription(). */
+extern const char pg_sql_subscriptions_due[];
 
 /* One lane with its own connection. The lane's thread only, but for `lane`. */
 struct pg_lane {
 	struct pg_store *store;
 	struct lane *lane;
-	bool writes;       /* it is the writer: prepares the statements that write too */
-	PGconn *conn;      /* NULL: not connected */
-	uint64_t sweep_ms; /* when answers that have expired are looked for again */
+	bool writes;  /* it is the writer: prepares the statements that write too */
+	PGconn *conn; /* NULL: not connected */
 	struct connect_backoff backoff; /* after a connection that failed though the server is up */
 	uint64_t not_before_ms;         /* mono: no attempt before it, within the same epoch */
 	unsigned epoch;
@@ -168,10 +173,6 @@ enum td_status pg_answers_disclaim(struct pg_lane *l, const struct connect_limit
 enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *limit,
 	struct pg_task *tasks, size_t count, struct td_err *err) TD_MUST_CHECK;
 
-/* The writer has nothing to do: deletes answers that have expired, some at a time, at most once a
- * minute. A void (*idle)(void *) of a lane; ctx is a struct pg_lane. */
-void pg_sweep_answers(void *lane);
-
 /* Settles the tasks of a batch that failed as a whole. */
 void pg_settle_all(
 	struct pg_task *tasks, size_t count, enum td_status status, const struct td_err *err);
@@ -204,5 +205,13 @@ int64_t pg_time(const PGresult *r, int row, int column); /* null: 0 */
  * memory. */
 bool pg_user(const PGresult *r, int row, int column, struct td_arena *arena,
 	struct store_user *ret_user);
+
+/* The columns of SUBSCRIPTION_COLUMNS (pg_statements.c) from `column` on. NULL, or why the row is
+ * outside the rules; static. */
+const char *pg_subscription(const PGresult *r, int row, int column, struct td_arena *arena,
+	struct store_subscription *ret_row);
+
+/* Leaves a row out and names it in op->out.bad_rows. */
+void pg_bad_row(struct store_op *op, const char *table, struct td_slice key, const char *why);
 
 #endif

@@ -20,6 +20,18 @@ static const struct pg_write_kind *const kinds[STORE_OP_COUNT] = {
 	[STORE_KEY_REVOKE] = &pg_key_revoke,
 	[STORE_CATALOGUE_POPULATE] = &pg_catalogue_populate,
 	[STORE_CATALOGUE_APPLY] = &pg_catalogue_apply,
+	[STORE_SUBSCRIBE] = &pg_subscribe,
+	[STORE_SUBSCRIPTION_CHANGE] = &pg_subscription_change,
+	[STORE_ANSWER_KEEP] = &pg_answer_keep,
+	[STORE_CHECKOUT] = &pg_checkout,
+	[STORE_SESSION_CREATE] = &pg_session_create,
+	[STORE_SESSION_END] = &pg_session_end,
+	[STORE_THROTTLE_TAKE] = &pg_throttle_take,
+	[STORE_RESET_CREATE] = &pg_reset_create,
+	[STORE_RESET_USE] = &pg_reset_use,
+	[STORE_SWEEP] = &pg_sweep,
+	[STORE_LEASE_TAKE] = &pg_lease_take,
+	[STORE_CLOCK_SET] = &pg_clock_set,
 };
 
 const struct pg_write_kind *pg_write_kind(enum store_op_kind kind)
@@ -94,6 +106,15 @@ static enum td_status receive_kind(const struct part *p, unsigned number)
 	return status;
 }
 
+/* Nothing to be sent. */
+static void settle_kind(const struct part *p, unsigned number)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		if (runs_as(&p->tasks[i], number))
+			p->tasks[i].outcome = kinds[number]->absent;
+	}
+}
+
 /* All statements go out before the first result is waited for. */
 static enum td_status write_shared(const struct part *p)
 {
@@ -102,6 +123,8 @@ static enum td_status write_shared(const struct part *p)
 	for (unsigned i = 0; i < STORE_OP_COUNT && status == TD_OK; i++) {
 		if (kinds[i] != NULL && kinds[i]->put != NULL)
 			status = send_kind(p, i, &sent[i]);
+		else if (kinds[i] != NULL && kinds[i]->run == NULL)
+			settle_kind(p, i);
 		any = any || sent[i];
 	}
 	if (status != TD_OK || !any)
@@ -118,6 +141,8 @@ static enum td_status write_shared(const struct part *p)
 static enum td_status write_single(const struct part *p, struct pg_task *t)
 {
 	bool done = false;
+	if (kinds[t->op->kind]->unmarked)
+		return kinds[t->op->kind]->run(p->l, p->limit, t, p->err);
 	enum td_status status = pg_mark_set(p->l, p->limit, t, &done, p->err);
 	if (done)
 		t->outcome = TD_OK;

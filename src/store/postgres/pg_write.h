@@ -3,7 +3,8 @@
  * either
  *  - shared: one statement writes all operations of the kind in a transaction, a row of arrays for
  *    each (`statement`, `put`, `take`), or
- *  - single: it needs several statements and has its transaction for itself (`run`). */
+ *  - single: it needs several statements and has its transaction for itself (`run`), or
+ *  - neither: it is done by keeping its answer; `absent` is its outcome. */
 #ifndef TD_STORE_POSTGRES_PG_WRITE_H
 #define TD_STORE_POSTGRES_PG_WRITE_H
 
@@ -18,6 +19,7 @@ enum pg_clash_space {
 	PG_CLASH_EMAIL,
 	PG_CLASH_KEY_ID,
 	PG_CLASH_KEY_HASH,
+	PG_CLASH_SUBSCRIBER,
 };
 
 #define PG_CLASHES_MOST 6
@@ -65,7 +67,9 @@ struct pg_write_kind {
 
 	/* Single: all statements, in the transaction, their results read. TD_OK: t->outcome is set
 	 * (what it wrote is kept with TD_OK only where it says so); else why the transaction cannot
-	 * be. A repeat is recognised by a mark that is written with it. */
+	 * be. A repeat is recognised by a mark that is written with it, but where `unmarked` says
+	 * that it may be done twice, or looks for itself (op->tried.repeated). */
+	bool unmarked;
 	enum td_status (*run)(struct pg_lane *l, const struct connect_limit *limit,
 		struct pg_task *t, struct td_err *err);
 };
@@ -73,6 +77,11 @@ struct pg_write_kind {
 extern const struct pg_write_kind pg_user_put, pg_user_create;
 extern const struct pg_write_kind pg_key_create, pg_key_revoke;
 extern const struct pg_write_kind pg_catalogue_populate, pg_catalogue_apply;
+extern const struct pg_write_kind pg_subscribe, pg_subscription_change;
+extern const struct pg_write_kind pg_answer_keep;
+extern const struct pg_write_kind pg_checkout, pg_session_create, pg_session_end, pg_throttle_take;
+extern const struct pg_write_kind pg_reset_create, pg_reset_use;
+extern const struct pg_write_kind pg_sweep, pg_lease_take, pg_clock_set;
 
 /* NULL: it does not write, or this store does not know it. */
 const struct pg_write_kind *pg_write_kind(enum store_op_kind kind);
