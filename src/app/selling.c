@@ -46,12 +46,8 @@ static void copy_history(struct td_arena *arena, struct store_history *row)
 	row->actor = copy(arena, row->actor);
 }
 
-bool app_flow_write(struct app_flow *flow, const struct app_change *change)
+bool app_flow_put_change(struct store_op *op, const struct app_change *change)
 {
-	bool is_new = change->loaded_version == 0;
-	if (!app_flow_op(flow, is_new ? STORE_SUBSCRIBE : STORE_SUBSCRIPTION_CHANGE))
-		return false;
-	struct store_op *op = flow->op;
 	struct store_subscription *row = td_arena_alloc(&op->arena, sizeof(*row));
 	struct store_history *history = td_arena_array(&op->arena, change->count, sizeof(*history));
 	if (row == NULL || history == NULL)
@@ -69,7 +65,14 @@ bool app_flow_write(struct app_flow *flow, const struct app_change *change)
 	return !op->arena.failed;
 }
 
-static bool prepare_load(struct app_flow *flow, struct td_slice user_id)
+bool app_flow_write(struct app_flow *flow, const struct app_change *change)
+{
+	bool is_new = change->loaded_version == 0;
+	return app_flow_op(flow, is_new ? STORE_SUBSCRIBE : STORE_SUBSCRIPTION_CHANGE) &&
+	       app_flow_put_change(flow->op, change);
+}
+
+bool app_flow_load(struct app_flow *flow, struct td_slice user_id)
 {
 	if (!app_flow_op(flow, STORE_SUBSCRIPTION_GET))
 		return false;
@@ -130,7 +133,7 @@ static enum app_next subscribe_inserted(struct app_flow *flow, enum td_status st
 			"No package with this slug is on offer any more.");
 	if (status == TD_NOTFOUND)
 		return refuse_unknown_user(flow);
-	return go_on(flow, prepare_load(flow, s->user_id), subscribe_loaded);
+	return go_on(flow, app_flow_load(flow, s->user_id), subscribe_loaded);
 }
 
 /* Whoever stands in the way may have come to an end that nobody has written down yet. */
@@ -244,7 +247,7 @@ static enum app_next change_loaded(struct app_flow *flow, enum td_status status)
 static enum app_next change_load(struct app_flow *flow, enum td_status status)
 {
 	(void)status;
-	return go_on(flow, prepare_load(flow, selling_of(flow)->user_id), change_loaded);
+	return go_on(flow, app_flow_load(flow, selling_of(flow)->user_id), change_loaded);
 }
 
 /* A repeated request must not meet the rules again: they would say what came of the first. */
@@ -300,8 +303,10 @@ static enum app_next history_loaded(struct app_flow *flow, enum td_status status
 	const struct store_subscription *there = loaded(flow);
 	if (status == TD_NOTFOUND)
 		return refuse_unknown_user(flow);
-	if (there == NULL || !app_subscription_is_due(there, flow->now_ms))
+	if (there == NULL || !app_subscription_is_due(there, flow->now_ms)) {
+		h->subscription = there;
 		return history_list(flow);
+	}
 	app_change_begin(&h->change, flow->arena, there, flow->actor);
 	enum app_rule rule = app_subscription_roll(&h->change, flow->now_ms);
 	return go_on(flow, rule == APP_RULE_OK && app_flow_write(flow, &h->change), history_load);
@@ -310,7 +315,7 @@ static enum app_next history_loaded(struct app_flow *flow, enum td_status status
 static enum app_next history_load(struct app_flow *flow, enum td_status status)
 {
 	(void)status;
-	return go_on(flow, prepare_load(flow, history_of(flow)->user_id), history_loaded);
+	return go_on(flow, app_flow_load(flow, history_of(flow)->user_id), history_loaded);
 }
 
 /* What has ended is written down first, so that history and state tell the same. */

@@ -48,7 +48,8 @@ struct app_history {
 	size_t limit;
 	int64_t before_seq;
 
-	/* The result; it lives as long as flow.op. */
+	/* The result; it lives as long as the operations. */
+	const struct store_subscription *subscription; /* NULL: there never was one */
 	const struct store_history *items;
 	size_t count;
 	bool more;
@@ -57,6 +58,12 @@ struct app_history {
 };
 
 void app_history_begin(struct app_history *history);
+
+/* Fills flow->op with what loads the user's subscription. False: no memory. */
+bool app_flow_load(struct app_flow *flow, struct td_slice user_id) TD_MUST_CHECK;
+
+/* Puts the row and its history into an operation, copied into its arena. False: no memory. */
+bool app_flow_put_change(struct store_op *op, const struct app_change *change) TD_MUST_CHECK;
 
 /* Fills flow->op with what writes `change`, whose rows it borrows until it has run. False: no
  * memory. */

@@ -84,12 +84,17 @@ bool app_user_put(struct store_op *op, struct td_slice id, const struct app_user
 	return fill_user(op, id, form);
 }
 
-bool app_user_create(struct store_op *op, const struct app_user_form *form)
+bool app_user_fill(struct store_op *op, const struct app_user_form *form)
 {
 	char id[TD_UUID_TEXT_SIZE];
 	td_uuid_v7(op->now_ms, id);
-	op->kind = STORE_USER_CREATE;
 	return fill_user(op, td_slice_str(id), form);
+}
+
+bool app_user_create(struct store_op *op, const struct app_user_form *form)
+{
+	op->kind = STORE_USER_CREATE;
+	return app_user_fill(op, form);
 }
 
 bool app_user_get(struct store_op *op, struct td_slice id)

@@ -44,6 +44,9 @@ bool app_user_put(
  * the store, so an answer can be made of it before it is written. */
 bool app_user_create(struct store_op *op, const struct app_user_form *form) TD_MUST_CHECK;
 
+/* Only op->in.user of the above, for an operation that makes a user along with other things. */
+bool app_user_fill(struct store_op *op, const struct app_user_form *form) TD_MUST_CHECK;
+
 bool app_user_get(struct store_op *op, struct td_slice id) TD_MUST_CHECK;
 
 /* Letters compare without case (ASCII); spaces at the ends do not count. */
