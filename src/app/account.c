@@ -8,6 +8,7 @@
  */
 #include "app/account.h"
 
+#include "app/session.h"
 #include "app/text.h"
 #include "base/utf8.h"
 
@@ -397,6 +398,16 @@ void app_reset_begin(struct app_reset *reset)
 {
 	reset->signed_in = false;
 	reset->flow.step = reset_look;
+}
+
+bool app_reset_create(struct store_op *op, struct td_slice email, struct td_slice token)
+{
+	op->kind = STORE_RESET_CREATE;
+	op->in.user.email = td_arena_slice(&op->arena, trim_email(email));
+	app_token_hash(token, op->in.session.hash);
+	op->in.session.created_at = op->now_ms;
+	op->in.session.expires_at = op->now_ms + APP_RESET_TTL_MS;
+	return !op->arena.failed;
 }
 
 /* ---- looking

@@ -93,6 +93,11 @@ struct app_reset {
 
 void app_reset_begin(struct app_reset *reset);
 
+/* Makes `op` a RESET_CREATE for the user with that e-mail address: a link with `token` that expires
+ * APP_RESET_TTL_MS after op->now_ms. False: no memory. */
+bool app_reset_create(
+	struct store_op *op, struct td_slice email, struct td_slice token) TD_MUST_CHECK;
+
 /* All that the account's pages show. Refusals: USER_NOT_FOUND. */
 struct app_overview {
 	struct app_flow flow; /* first */

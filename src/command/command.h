@@ -95,24 +95,26 @@ int command_unknown(const char *first);
 
 /* ---- the commands, one file each, in the order of the help */
 
-#define COMMAND_MAP(X)      \
-	X(serve)            \
-	X(back_postgres)    \
-	X(back_api)         \
-	X(migrate)          \
-	X(migrate_status)   \
-	X(populate)         \
-	X(catalogue)        \
-	X(catalogue_export) \
-	X(catalogue_diff)   \
-	X(catalogue_apply)  \
-	X(apikey)           \
-	X(apikey_create)    \
-	X(apikey_list)      \
-	X(apikey_revoke)    \
-	X(config)           \
-	X(healthcheck)      \
-	X(version)          \
+#define COMMAND_MAP(X)         \
+	X(serve)               \
+	X(back_postgres)       \
+	X(back_api)            \
+	X(migrate)             \
+	X(migrate_status)      \
+	X(populate)            \
+	X(catalogue)           \
+	X(catalogue_export)    \
+	X(catalogue_diff)      \
+	X(catalogue_apply)     \
+	X(apikey)              \
+	X(apikey_create)       \
+	X(apikey_list)         \
+	X(apikey_revoke)       \
+	X(user)                \
+	X(user_reset_password) \
+	X(config)              \
+	X(healthcheck)         \
+	X(version)             \
 	X(help)
 
 #define COMMAND_DECLARE(name) extern const struct command command_##name;

@@ -25,7 +25,7 @@
 	X(POSTGRESQL, true, "PostgreSQL")                   \
 	X(CASSANDRA, false, "Cassandra")                    \
 	X(CONNECT, true, "Connecting to a database server") \
-	X(ACCOUNTS, false, "Signing in")                    \
+	X(ACCOUNTS, true, "Signing in")                     \
 	X(EVENTS, false, "The event log")                   \
 	X(TEST_CLOCK, false, "The test clock")
 
@@ -138,9 +138,9 @@
 		"The largest request body.")                                                       \
 	X(SITE_NAME, site_name, TEXT, "Tools Dashboard", 1, 120, NULL, 0, CORE, PAGES,             \
 		"Shown on every page.")                                                            \
-	X(SESSION_TTL, session_ttl_ms, DURATION, NULL, 60000, 31622400000, NULL, 0, ACCOUNTS,      \
+	X(SESSION_TTL, session_ttl_ms, DURATION, "30d", 60000, 31622400000, NULL, 0, ACCOUNTS,     \
 		ACCOUNTS, "How long a sign-in lasts.")                                             \
-	X(PASSWORD_MEMORY, password_memory, SIZE, NULL, 8192, 4294967296, NULL, 0, ACCOUNTS,       \
+	X(PASSWORD_MEMORY, password_memory, SIZE, "19MiB", 8192, 1073741824, NULL, 0, ACCOUNTS,    \
 		ACCOUNTS, "Memory that hashing one password takes (argon2id).")                    \
 	X(HISTORY_KEEP, history_keep_ms, DURATION, NULL, 86400000, 3155760000000, "all", 0,        \
 		EVENTS, EVENTS, "How long history is kept; `all`: for ever.")                      \

@@ -94,7 +94,7 @@ def test_all_wrong_settings_at_once(tmp_path):
     ("DATABASE_URL", "postgresql://u:hunter2%@h/d", "DATABASE_URL: the password has a %"),
     ("POSTGRES_HOST", "a b", "POSTGRES_HOST: the host has a character"),
     ("POSTGRES_PASSWORD_FILE", "/hunter", "POSTGRES_PASSWORD_FILE: /hunter: No such file"),
-    ("SESSION_TTL", "30d", "SESSION_TTL: Signing in is not built into this version yet"),
+    ("EVENTS_TTL", "30d", "EVENTS_TTL: The event log is not built into this version yet"),
     ("EVENTS_RATE", "5000", "EVENTS_RATE: The event log is not built into this version yet"),
     ("CONNECT_MAX_RETRIES", "-2", "CONNECT_MAX_RETRIES: "),
 ])

@@ -172,8 +172,8 @@ static void test_parts_not_built_are_refused(void **state)
 		"CASSANDRA_CONTACT_POINTS: Cassandra is not built into this version yet; unset it");
 	assert_problem("TEST_CLOCK=2026-01-01T00:00:00Z",
 		"TEST_CLOCK: The test clock is not built into this version yet; unset it");
-	assert_problem("SESSION_TTL=1d",
-		"SESSION_TTL: Signing in is not built into this version yet; unset it");
+	assert_problem("EVENTS_TTL=1d",
+		"EVENTS_TTL: The event log is not built into this version yet; unset it");
 }
 
 /* Loads one or two settings from the environment; the caller frees it. */
