@@ -8,25 +8,23 @@
 #include "http/http.h"
 
 struct api {
-	struct api_calls *calls;
+	struct api_calls *calls; /* borrowed */
 	struct api_packages *packages;
 	struct http_prepared *openapi;
 };
 
-enum td_status api_create(const struct api_config *config, struct api **ret_api, struct td_err *err)
+enum td_status api_create(struct api_calls *calls, struct api **ret_api, struct td_err *err)
 {
 	struct api *api = td_alloc_zero(sizeof(*api));
 	if (api == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for the API");
-	api->calls = api_calls_create(config->clock, config->store_timeout_ms);
+	api->calls = calls;
 	api->packages = api_packages_create();
 	api->openapi = api_openapi_prepare();
-	if (api->calls == NULL || api->packages == NULL || api->openapi == NULL) {
+	if (api->packages == NULL || api->openapi == NULL) {
 		api_destroy(api);
 		return td_err_set(err, TD_NOMEM, "no memory for the API");
 	}
-	if (config->records != NULL)
-		api_calls_set_store(api->calls, config->records);
 	*ret_api = api;
 	return TD_OK;
 }
@@ -35,7 +33,6 @@ void api_destroy(struct api *api)
 {
 	if (api == NULL)
 		return;
-	api_calls_destroy(api->calls);
 	api_packages_destroy(api->packages);
 	http_prepared_unref(api->openapi);
 	td_free(api);
@@ -49,11 +46,6 @@ enum td_status api_add_routes(struct api *api, struct http_server *server, struc
 	if (status == TD_OK)
 		status = api_openapi_add_routes(api->openapi, server, err);
 	return status;
-}
-
-void api_set_records(struct api *api, struct store *records)
-{
-	api_calls_set_store(api->calls, records);
 }
 
 void api_catalogue_changed(void *api, struct catalogue_snapshot *snapshot)

@@ -3,24 +3,16 @@
 #ifndef TD_API_API_H
 #define TD_API_API_H
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "catalogue/snapshot.h"
-#include "store/store.h"
 
 struct api;
+struct api_calls;
 struct http_server;
 
-struct api_config {
-	struct store *records; /* users and keys; NULL until api_set_records() */
-	const struct td_clock *clock;
-	unsigned store_timeout_ms;
-	const char *public_url; /* NULL: none was set */
-};
-
-/* `config` is copied, what it points to is borrowed until destroy. Give it to api_destroy(). */
+/* `calls` is borrowed until destroy. Give it to api_destroy(). */
 enum td_status api_create(
-	const struct api_config *config, struct api **ret_api, struct td_err *err) TD_MUST_CHECK;
+	struct api_calls *calls, struct api **ret_api, struct td_err *err) TD_MUST_CHECK;
 
 /* After the server has stopped. NULL is fine. */
 void api_destroy(struct api *api);
@@ -28,9 +20,6 @@ void api_destroy(struct api *api);
 /* Before the server starts. */
 enum td_status api_add_routes(
 	struct api *api, struct http_server *server, struct td_err *err) TD_MUST_CHECK;
-
-/* The store is there now; until then what needs it answers 503. Any thread, once. */
-void api_set_records(struct api *api, struct store *records);
 
 /* catalogue_changed_fn's shape: prepares the answers of the package routes. Not on an HTTP thread
  * or a ticker. */

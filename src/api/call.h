@@ -1,30 +1,30 @@
-/* One request that a store answers, from the handler to the answer. A route is two small functions:
+/* What the routes of the JSON API share beyond call/call.h: who asks (401 comes before every other
+ * refusal), repeated requests (Idempotency-Key), outcomes as problems. A route:
  *
  *	static void get_thing(struct http_request *rq, void *ctx)
  *	{
- *		struct api_call *call = api_call_begin(ctx, rq);
- *		if (call == NULL)
- *			return;
- *		bool ready = app_thing_get(api_call_op(call), http_param(rq, "id"));
+ *		api_call_begin(ctx, rq, API_KEYS, find_thing);
+ *	}
+ *
+ *	static void find_thing(struct api_call *call)
+ *	{
+ *		struct store_op *op = api_call_op(call, STORE_THING_GET);
+ *		bool ready = op != NULL && app_thing_get(op, http_param(api_call_rq(call), "id"));
  *		api_call_submit(call, ready, show_thing);
  *	}
  *
  *	static void show_thing(struct http_request *rq, const struct store_op *op,
  *		enum td_status status)
  *
- * Everything that routes have in common is done here: who asks (401 comes before every other
- * refusal), the deadline, repeated requests (Idempotency-Key), outcomes of the store as answers.
- *
- * Who owns what. A call and its operation live until two have let go of them: the request, which
- * does so when it has been answered, and the store, which does so in `release`. Either may be the
- * last: a store that hangs is answered 503 at the deadline and lets go much later. The request is
- * never touched after it was woken, and the operation is not read after TD_TIMEOUT. */
+ * Who owns what: as in call/call.h. */
 #ifndef TD_API_CALL_H
 #define TD_API_CALL_H
 
 #include "app/fault.h"
-#include "base/clock.h"
-#include "base/err.h"
+#include "app/flow.h"
+#include "base/buf.h"
+#include "call/call.h"
+#include "catalogue/snapshot.h"
 #include "http/http.h"
 #include "store/store.h"
 
@@ -34,42 +34,92 @@
 struct api_call;
 struct api_calls;
 
-/* What all calls of a process share. NULL: no memory. Give it to api_calls_destroy(). */
+/* What all calls of the API share. `calls` is borrowed until the last of them has ended; `holder`
+ * too, or NULL where no route needs packages. NULL: no memory. Give it to api_calls_destroy(). */
 struct api_calls *api_calls_create(
-	const struct td_clock *clock, unsigned store_timeout_ms) TD_MUST_CHECK;
+	struct calls *calls, struct catalogue_holder *holder) TD_MUST_CHECK;
 
-/* The store is there now; until then every call is answered 503. Any thread, once. */
-void api_calls_set_store(struct api_calls *calls, struct store *store);
+/* After the HTTP server has stopped; what calls that were cut off need goes with the last of them.
+ * NULL is fine. */
+void api_calls_destroy(struct api_calls *api);
 
-/* After the HTTP server has stopped; requests that it cut off let go here. The store may still hold
- * operations: what they need goes with the last of them. NULL is fine. */
-void api_calls_destroy(struct api_calls *calls);
+/* ---- beginning
+ * ----------------------------------------------------------------------------------------- */
+
+/* Who may ask. */
+enum api_callers {
+	API_KEYS,             /* whoever has a key */
+	API_KEYS_AND_SESSIONS /* users with a session too: their own data only */
+};
+
+typedef void api_step_fn(struct api_call *call);
+
+/* All that a handler does; `ctx` is the struct api_calls. `start` runs when it is known who asks
+ * (of a key the store says later whether it is in force), and must end in exactly one of the
+ * functions below that end a call. */
+void api_call_begin(
+	void *ctx, struct http_request *rq, enum api_callers callers, api_step_fn *start);
+
+struct http_request *api_call_rq(const struct api_call *call);
+struct call *api_call_base(struct api_call *call);
+
+/* Who is signed in; a NULL pointer: the caller has a key. */
+struct td_slice api_call_user(const struct api_call *call);
+
+/* False: the caller has a session, and this is another user. */
+bool api_call_may_see(const struct api_call *call, struct td_slice user_id);
+
+/* The catalogue as it is served; the call's until its end. NULL: there is none yet. */
+const struct catalogue_snapshot *api_call_catalogue(struct api_call *call);
+
+/* ---- one operation
+ * ------------------------------------------------------------------------------------- */
 
 /* Makes the answer of one route out of TD_OK, TD_NOTFOUND, TD_EXISTS or TD_CONFLICT; every other
  * outcome, and what has a kept answer, is answered already. On an HTTP thread; must reply. */
 typedef void api_render_fn(
 	struct http_request *rq, const struct store_op *op, enum td_status status);
 
-/* First in every handler whose route needs a key; `ctx` is the struct api_calls. NULL: the request
- * has been answered (no key, no store, no memory). Else exactly one of the functions below must
- * follow that ends the call. */
-struct api_call *api_call_begin(void *ctx, struct http_request *rq) TD_MUST_CHECK;
-
-/* The operation to prepare: it has its time and who asks. */
-struct store_op *api_call_op(struct api_call *call);
+/* The operation to prepare: it has its time and who asks. NULL: no memory. */
+struct store_op *api_call_op(struct api_call *call, enum store_op_kind kind) TD_MUST_CHECK;
 
 /* Fills keep->on_ok and keep->on_exists, from the operation as it was prepared, in its arena.
  * False: no memory. */
 typedef bool api_answers_fn(struct store_op *op, struct store_idempotency *keep);
 
-/* For every POST, after the operation was prepared. With an Idempotency-Key the answers are made
- * before it runs, so that the store keeps them in the same transaction; without one nothing
- * happens. `route` is "POST /pattern", static. False: the call has ended (a malformed key, one that
- * is running, no memory). */
-bool api_call_keep(struct api_call *call, const char *route, api_answers_fn *make) TD_MUST_CHECK;
+/* Lets the operation keep its answers, which are made before it runs, where the request has an
+ * Idempotency-Key (api_call_once). False: no memory. */
+bool api_call_keep(struct api_call *call, struct store_op *op, api_answers_fn *make) TD_MUST_CHECK;
 
 /* Ends the call: hands the operation to the store where `ready`, else answers 503 (no memory). */
 void api_call_submit(struct api_call *call, bool ready, api_render_fn *render);
+
+/* ---- repeated requests
+ * --------------------------------------------------------------------------------- */
+
+/* For every POST, after its body was checked: reads the Idempotency-Key. `route` is "POST
+ * /pattern", static. False: the call has ended (a malformed key, one that is running, no memory).
+ */
+bool api_call_once(struct api_call *call, const char *route) TD_MUST_CHECK;
+
+/* ---- a use case
+ * ---------------------------------------------------------------------------------------- */
+
+struct api_answer {
+	unsigned status;
+	struct td_buf body;
+	const char *location; /* in the arena; NULL: none */
+};
+
+/* Makes the answer to a flow's result (refusals are made already). False: no memory. */
+typedef bool api_make_fn(
+	const struct app_flow *flow, struct td_arena *arena, struct api_answer *ret_answer);
+
+/* Ends the call: runs the flow, which has all but arena, time, actor and keeper, and has begun. */
+void api_call_flow(struct api_call *call, struct app_flow *flow, api_make_fn *make);
+
+/* ---- refusals
+ * ------------------------------------------------------------------------------------------ */
 
 /* Ends the call with a refusal, after the store has said that the caller's key is in force (else
  * 401). What `problem` points to must be static or in the request's arena. */
@@ -77,5 +127,8 @@ void api_call_refuse(struct api_call *call, const struct http_problem *problem);
 
 /* As above with 422 `validation` and all faults. */
 void api_call_refuse_faults(struct api_call *call, const struct app_faults *faults);
+
+/* As above with an answer of the rules, which is kept where the request has an Idempotency-Key. */
+void api_call_refuse_kept(struct api_call *call, const struct http_problem *problem);
 
 #endif

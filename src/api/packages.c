@@ -87,7 +87,7 @@ void api_packages_changed(struct api_packages *packages, struct catalogue_snapsh
 
 static void reply_not_yet(struct http_request *rq)
 {
-	const struct http_problem problem = api_problem(TD_PROBLEM_STORE_UNAVAILABLE,
+	const struct http_problem problem = call_problem(TD_PROBLEM_STORE_UNAVAILABLE,
 		"The packages have not been read from the database yet. Try again in a second.");
 	http_reply_problem(rq, &problem);
 }
@@ -97,7 +97,7 @@ static void reply_no_such(struct http_request *rq, struct td_slice slug)
 	char *detail = td_arena_printf(http_arena(rq),
 		"There is no package \"%.*s\" on offer. GET " PACKAGES " lists those that are.",
 		(int)(slug.len < SLUG_MOST ? slug.len : SLUG_MOST), slug.ptr);
-	const struct http_problem problem = api_problem(TD_PROBLEM_PACKAGE_NOT_FOUND, detail);
+	const struct http_problem problem = call_problem(TD_PROBLEM_PACKAGE_NOT_FOUND, detail);
 	http_reply_problem(rq, &problem);
 }
 

@@ -47,7 +47,7 @@ static void reply_user(struct http_request *rq, const struct store_user *user, b
 	put_user(&body, user);
 	if (body.failed || (created && location == NULL)) {
 		td_buf_done(&body);
-		api_reply_failure(rq, TD_NOMEM, NULL);
+		call_reply_failure(rq, TD_NOMEM, NULL);
 		return;
 	}
 	const struct http_header headers[] = {{"Location", location}};
@@ -62,7 +62,7 @@ static void reply_user(struct http_request *rq, const struct store_user *user, b
 
 static struct http_problem email_taken(void)
 {
-	return api_problem(TD_PROBLEM_EMAIL_TAKEN,
+	return call_problem(TD_PROBLEM_EMAIL_TAKEN,
 		"Another user has this e-mail address. Use another one, or "
 		"find that user with GET " USERS "?email=….");
 }
@@ -75,7 +75,7 @@ static void reply_email_taken(struct http_request *rq)
 
 static void reply_not_found(struct http_request *rq, const char *detail)
 {
-	struct http_problem problem = api_problem(TD_PROBLEM_USER_NOT_FOUND, detail);
+	struct http_problem problem = call_problem(TD_PROBLEM_USER_NOT_FOUND, detail);
 	http_reply_problem(rq, &problem);
 }
 
@@ -89,9 +89,10 @@ static void check_id(struct td_slice id, struct app_faults *faults)
 }
 
 /* False: the call has ended. The form lives as long as the request. */
-static bool read_form(struct api_call *call, struct http_request *rq, struct app_faults *faults,
-	struct app_user_form *ret_form)
+static bool read_form(
+	struct api_call *call, struct app_faults *faults, struct app_user_form *ret_form)
 {
+	struct http_request *rq = api_call_rq(call);
 	struct app_user_form form;
 	const struct api_field fields[] = {
 		{"email", false, &form.email},
@@ -107,7 +108,7 @@ static bool read_form(struct api_call *call, struct http_request *rq, struct app
 		return false;
 	}
 	if (status != TD_OK) {
-		struct http_problem problem = api_problem(TD_PROBLEM_BAD_REQUEST,
+		struct http_problem problem = call_problem(TD_PROBLEM_BAD_REQUEST,
 			td_arena_strndup(http_arena(rq), err.text, strlen(err.text)));
 		api_call_refuse(call, &problem);
 		return false;
@@ -134,17 +135,21 @@ static void show_put(struct http_request *rq, const struct store_op *op, enum td
 		reply_email_taken(rq);
 }
 
-static void handle_put(struct http_request *rq, void *ctx)
+static void put_one(struct api_call *call)
 {
-	struct api_call *call = api_call_begin(ctx, rq);
-	if (call == NULL)
-		return;
-	struct td_slice id = http_param(rq, "user_id");
+	struct td_slice id = http_param(api_call_rq(call), "user_id");
 	struct app_faults faults = {.count = 0};
 	struct app_user_form form;
 	check_id(id, &faults);
-	if (read_form(call, rq, &faults, &form))
-		api_call_submit(call, app_user_put(api_call_op(call), id, &form), show_put);
+	if (!read_form(call, &faults, &form))
+		return;
+	struct store_op *op = api_call_op(call, STORE_USER_PUT);
+	api_call_submit(call, op != NULL && app_user_put(op, id, &form), show_put);
+}
+
+static void handle_put(struct http_request *rq, void *ctx)
+{
+	api_call_begin(ctx, rq, API_KEYS, put_one);
 }
 
 static bool make_answer(struct td_arena *arena, struct td_buf *body, int http_status,
@@ -178,18 +183,21 @@ static void show_create(struct http_request *rq, const struct store_op *op, enum
 		reply_email_taken(rq);
 }
 
-static void handle_create(struct http_request *rq, void *ctx)
+static void create_one(struct api_call *call)
 {
-	struct api_call *call = api_call_begin(ctx, rq);
-	if (call == NULL)
-		return;
 	struct app_faults faults = {.count = 0};
 	struct app_user_form form;
-	if (!read_form(call, rq, &faults, &form))
+	if (!read_form(call, &faults, &form) || !api_call_once(call, "POST " USERS))
 		return;
-	bool ready = app_user_create(api_call_op(call), &form);
-	if (!ready || api_call_keep(call, "POST " USERS, make_create_answers))
-		api_call_submit(call, ready, show_create);
+	struct store_op *op = api_call_op(call, STORE_USER_CREATE);
+	bool ready = op != NULL && app_user_create(op, &form) &&
+		     api_call_keep(call, op, make_create_answers);
+	api_call_submit(call, ready, show_create);
+}
+
+static void handle_create(struct http_request *rq, void *ctx)
+{
+	api_call_begin(ctx, rq, API_KEYS, create_one);
 }
 
 static void show_user(struct http_request *rq, const struct store_op *op, enum td_status status)
@@ -202,44 +210,52 @@ static void show_user(struct http_request *rq, const struct store_op *op, enum t
 		reply_not_found(rq, "No user has this id. PUT " USERS "/{user_id} makes one.");
 }
 
-static void handle_get(struct http_request *rq, void *ctx)
+static void get_one(struct api_call *call)
 {
-	struct api_call *call = api_call_begin(ctx, rq);
-	if (call == NULL)
-		return;
-	struct td_slice id = http_param(rq, "user_id");
+	struct td_slice id = http_param(api_call_rq(call), "user_id");
 	struct app_faults faults = {.count = 0};
 	check_id(id, &faults);
-	if (faults.count > 0)
+	if (faults.count > 0) {
 		api_call_refuse_faults(call, &faults);
-	else
-		api_call_submit(call, app_user_get(api_call_op(call), id), show_user);
+		return;
+	}
+	struct store_op *op = api_call_op(call, STORE_USER_GET);
+	api_call_submit(call, op != NULL && app_user_get(op, id), show_user);
 }
 
-static void handle_find(struct http_request *rq, void *ctx)
+static void handle_get(struct http_request *rq, void *ctx)
 {
-	struct api_call *call = api_call_begin(ctx, rq);
-	if (call == NULL)
-		return;
+	api_call_begin(ctx, rq, API_KEYS, get_one);
+}
+
+static void find_one(struct api_call *call)
+{
+	struct http_request *rq = api_call_rq(call);
 	struct td_slice email;
 	if (http_query_count(rq, "email") != 1 || !http_query(rq, "email", &email) ||
 		email.len == 0) {
-		struct http_problem problem = api_problem(TD_PROBLEM_BAD_REQUEST,
+		struct http_problem problem = call_problem(TD_PROBLEM_BAD_REQUEST,
 			"Say which user: GET " USERS "?email=name@example.com, with one email.");
 		api_call_refuse(call, &problem);
 		return;
 	}
-	api_call_submit(call, app_user_find(api_call_op(call), email), show_user);
+	struct store_op *op = api_call_op(call, STORE_USER_BY_EMAIL);
+	api_call_submit(call, op != NULL && app_user_find(op, email), show_user);
+}
+
+static void handle_find(struct http_request *rq, void *ctx)
+{
+	api_call_begin(ctx, rq, API_KEYS, find_one);
 }
 
 enum td_status api_users_add_routes(
-	struct api_calls *calls, struct http_server *server, struct td_err *err)
+	struct api_calls *api, struct http_server *server, struct td_err *err)
 {
 	const struct http_route routes[] = {
-		{"PUT", USERS "/{user_id}", handle_put, calls, HTTP_ROUTE_JSON, 0},
-		{"GET", USERS "/{user_id}", handle_get, calls, 0, 0},
-		{"POST", USERS, handle_create, calls, HTTP_ROUTE_JSON, 0},
-		{"GET", USERS, handle_find, calls, 0, 0},
+		{"PUT", USERS "/{user_id}", handle_put, api, HTTP_ROUTE_JSON, 0},
+		{"GET", USERS "/{user_id}", handle_get, api, 0, 0},
+		{"POST", USERS, handle_create, api, HTTP_ROUTE_JSON, 0},
+		{"GET", USERS, handle_find, api, 0, 0},
 	};
 	return http_server_add_routes(server, routes, TD_ARRAY_LEN(routes), err);
 }

@@ -5,8 +5,8 @@
 
 #include "api/call.h"
 
-/* Before the server starts; `calls` is borrowed until it has stopped. */
+/* Before the server starts; `api` is borrowed until it has stopped. */
 enum td_status api_users_add_routes(
-	struct api_calls *calls, struct http_server *server, struct td_err *err) TD_MUST_CHECK;
+	struct api_calls *api, struct http_server *server, struct td_err *err) TD_MUST_CHECK;
 
 #endif

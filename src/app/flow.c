@@ -85,6 +85,15 @@ static enum td_status run_op(struct app_flow *flow, struct store *store, uint64_
 	return status;
 }
 
+/* It may have failed in the middle of making an operation. */
+static enum td_status end_run(struct app_flow *flow, const struct app_flow_ops *ops)
+{
+	const struct store_op *last = ops->count > 0 ? ops->list[ops->count - 1] : NULL;
+	if (flow->status != TD_OK && flow->op != last)
+		store_op_free(flow->op);
+	return flow->status;
+}
+
 enum td_status app_flow_run(struct app_flow *flow, struct store *store, uint64_t deadline_ms,
 	struct app_flow_ops *ops, struct td_err *err)
 {
@@ -92,7 +101,7 @@ enum td_status app_flow_run(struct app_flow *flow, struct store *store, uint64_t
 	for (;;) {
 		enum app_next next = app_flow_next(flow, status);
 		if (next == APP_NEXT_DONE)
-			return flow->status;
+			return end_run(flow, ops);
 		status = TD_OK;
 		if (next == APP_NEXT_HASH) {
 			app_password_work(&flow->hash);

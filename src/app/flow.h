@@ -7,7 +7,7 @@
  * TD_EXISTS, TD_CONFLICT, TD_LIMITED) and nothing kept was replayed; every other outcome ends the
  * flow, which is not called again. APP_NEXT_HASH: it does flow->hash and calls again with TD_OK.
  * APP_NEXT_DONE: flow->status is TD_OK, and the result is what the flow's own struct says, or
- * `refused`; or TD_NOMEM.
+ * `refused`; or TD_NOMEM, and where flow->op is not what was run last the driver frees it.
  *
  * Memory. A flow and what it points to live in its driver's arena until its end. Operations are the
  * driver's: it keeps all of them until the flow has ended, since results point into their arenas.

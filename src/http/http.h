@@ -65,6 +65,10 @@ typedef bool http_before_fn(struct http_request *rq, const struct http_route *ro
 typedef bool http_error_page_fn(
 	struct http_request *rq, const struct http_problem *problem, void *ctx);
 
+/* Called once for each answer but those of the framing guard, before it is made: it may call
+ * http_add_header(). On an HTTP thread. */
+typedef void http_answer_fn(struct http_request *rq, void *ctx);
+
 struct http_server_config {
 	const char *host; /* an IPv4 or IPv6 address or a name, all of whose addresses are used */
 	unsigned port;    /* 0: the system picks one; see http_server_port() */
@@ -91,6 +95,8 @@ struct http_server_config {
 	http_before_fn *before;         /* NULL: none */
 	http_error_page_fn *error_page; /* NULL: none */
 	void *hook_ctx;                 /* for before and error_page */
+	http_answer_fn *answer;         /* NULL: none */
+	void *answer_ctx;
 };
 
 /* CONTRACT's defaults: 127.0.0.1:8100, 10/30/30/60 s, 20000, 256, 64 KiB, the system's clock. */

@@ -156,6 +156,9 @@ bool http_put_own(struct http_request *rq, struct MHD_Response *response);
 /* True where the answer cannot be one that is shared: it needs headers of its own. */
 bool http_needs_own(const struct http_request *rq);
 
+/* Lets the layer above add headers to what is about to be answered. */
+void http_begin_answer(struct http_request *rq);
+
 /* Queues it; the response stays the caller's. */
 void http_queue(struct http_request *rq, unsigned status, struct MHD_Response *response);
 

@@ -233,6 +233,7 @@ static void reply_own(struct http_request *rq, const struct http_prepared *p,
 
 void http_reply_prepared(struct http_request *rq, struct http_prepared *p)
 {
+	http_begin_answer(rq);
 	enum http_encoding encoding = http_encoding_choose(rq->guard.accept_encoding, p->offered);
 	bool is_same = rq->guard.if_none_match.len > 0 && p->status == 200 &&
 		       (rq->method == HTTP_METHOD_GET || rq->method == HTTP_METHOD_HEAD) &&

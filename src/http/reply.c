@@ -158,8 +158,16 @@ static bool put_all(
 	return ok && http_put_own(rq, response);
 }
 
+void http_begin_answer(struct http_request *rq)
+{
+	const struct http_server_config *config = &rq->server->config;
+	if (config->answer != NULL)
+		config->answer(rq, config->answer_ctx);
+}
+
 void http_reply(struct http_request *rq, const struct http_reply *reply)
 {
+	http_begin_answer(rq);
 	bool is_failed = reply->take != NULL && reply->take->failed;
 	struct MHD_Response *response = is_failed ? NULL : make_body(reply);
 	if (response == NULL || !put_all(rq, reply, response)) {

@@ -193,6 +193,11 @@ static void show_metrics(struct http_request *rq, const struct store_op *op, enu
 	reply_metrics(rq, http_user(rq));
 }
 
+static void authorize(struct api_call *call)
+{
+	api_call_submit(call, api_call_op(call, STORE_AUTHORIZE) != NULL, show_metrics);
+}
+
 /* A proxy on this machine that is not in TRUSTED_PROXIES speaks for others. */
 static bool is_from_here(struct http_request *rq)
 {
@@ -208,11 +213,7 @@ static void get_metrics(struct http_request *rq, void *ctx)
 		return;
 	}
 	http_set_user(rq, service);
-	struct api_call *call = api_call_begin(service->calls, rq);
-	if (call == NULL)
-		return;
-	api_call_op(call)->kind = STORE_AUTHORIZE;
-	api_call_submit(call, true, show_metrics);
+	api_call_begin(service->api_calls, rq, API_KEYS, authorize);
 }
 
 enum td_status service_add_metrics_route(struct service *service, struct td_err *err)

@@ -64,6 +64,7 @@ static void tick(void *ctx, uint64_t now_ms)
 	struct store *store = service_store(service);
 	if (store != NULL)
 		store_expire(store, now_ms);
+	calls_tick(service->calls, now_ms);
 	if (now_ms >= service->http_due_ms) {
 		service->http_due_ms = now_ms + HTTP_TICK_MS;
 		http_server_tick(service->server, now_ms);
@@ -105,18 +106,32 @@ static enum td_status create_server(struct service *service, struct td_err *err)
 		.before = service_before,
 		.error_page = show_error,
 		.hook_ctx = service,
+		.answer = calls_sign_answer,
+		.answer_ctx = service->calls,
 	};
 	return http_server_create(&config, &service->server, err);
+}
+
+static enum td_status create_calls(struct service *service, struct td_err *err)
+{
+	const struct settings *s = service->settings;
+	const struct calls_config config = {
+		.clock = service->clock,
+		.store_timeout_ms = (unsigned)s->store_timeout_ms,
+		.has_test_clock = settings_is_set(s, SETTING_TEST_CLOCK),
+		.public_url = s->public_url,
+		.hashes_passwords = service->role->edges,
+	};
+	enum td_status status = calls_create(&config, &service->calls, err);
+	if (status != TD_OK)
+		return status;
+	service->api_calls = api_calls_create(service->calls, service->holder);
+	return service->api_calls != NULL ? TD_OK : td_err_set(err, TD_NOMEM, "out of memory");
 }
 
 static enum td_status create_edges(struct service *service, struct td_err *err)
 {
 	const struct settings *s = service->settings;
-	const struct api_config api = {
-		.clock = service->clock,
-		.store_timeout_ms = (unsigned)s->store_timeout_ms,
-		.public_url = s->public_url,
-	};
 	const struct page_config page = {
 		.site_name = s->site_name,
 		.public_url = s->public_url,
@@ -126,10 +141,9 @@ static enum td_status create_edges(struct service *service, struct td_err *err)
 		.clock = service->clock,
 		.report = report_page,
 	};
-	service->calls = api_calls_create(service->clock, api.store_timeout_ms);
-	if (service->calls == NULL)
-		return td_err_set(err, TD_NOMEM, "out of memory");
-	enum td_status status = api_create(&api, &service->api, err);
+	enum td_status status = create_calls(service, err);
+	if (status == TD_OK)
+		status = api_create(service->api_calls, &service->api, err);
 	if (status == TD_OK)
 		status = page_create(&page, &service->page, err);
 	return status;
@@ -299,8 +313,9 @@ static void destroy_all(struct service *service)
 {
 	td_ticker_destroy(service->ticker);
 	http_server_destroy(service->server);
-	api_calls_destroy(service->calls);
 	api_destroy(service->api);
+	api_calls_destroy(service->api_calls);
+	calls_destroy(service->calls);
 	page_destroy(service->page);
 	store_destroy(service->store);
 	catalogue_holder_destroy(service->holder);

@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "api/call.h"
+#include "call/call.h"
 #include "catalogue/refresh.h"
 #include "http/http.h"
 #include "page/page.h"
@@ -38,7 +39,8 @@ struct service {
 	struct http_server *server;
 	struct api *api;
 	struct page *page;
-	struct api_calls *calls; /* of /metrics with a key */
+	struct calls *calls;
+	struct api_calls *api_calls;
 	struct catalogue_holder *holder;
 	int wake_fd; /* an eventfd: the main thread should look again */
 

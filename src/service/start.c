@@ -181,12 +181,7 @@ static bool start_catalogue(struct service *service)
 
 static bool start_edges(struct service *service)
 {
-	if (!service->role->edges)
-		return true;
-	if (!start_catalogue(service))
-		return false;
-	api_set_records(service->api, service->store);
-	return true;
+	return !service->role->edges || start_catalogue(service);
 }
 
 /* Until there is a snapshot, where one is needed, or the service is stopped. */
@@ -208,7 +203,7 @@ void service_start(void *ctx)
 {
 	struct service *service = ctx;
 	if (open_store(service) && populate(service) && start_edges(service)) {
-		api_calls_set_store(service->calls, service->store);
+		calls_set_store(service->calls, service->store);
 		wait_until_ready(service);
 	}
 	td_lock_take(&service->lock);

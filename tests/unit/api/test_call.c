@@ -74,7 +74,8 @@ static void finish(struct store_op *op, enum td_status status)
 
 struct fixture {
 	struct held_store held;
-	struct api_calls *calls;
+	struct calls *calls;
+	struct api_calls *api;
 	struct http_server *server;
 	char key[APIKEY_TEXT_SIZE];
 };
@@ -91,12 +92,14 @@ static int set_up(void **state)
 	atomic_init(&f.held.refuse, TD_OK);
 	td_lock_init(&f.held.lock);
 	td_cond_init(&f.held.came);
-	f.calls = api_calls_create(&td_clock_system, 10000);
-	assert_non_null(f.calls);
+	const struct calls_config shared = {.clock = &td_clock_system, .store_timeout_ms = 10000};
+	assert_int_equal(calls_create(&shared, &f.calls, &err), TD_OK);
+	f.api = api_calls_create(f.calls, NULL);
+	assert_non_null(f.api);
 	assert_int_equal(http_server_create(&config, &f.server, &err), TD_OK);
-	assert_int_equal(api_users_add_routes(f.calls, f.server, &err), TD_OK);
+	assert_int_equal(api_users_add_routes(f.api, f.server, &err), TD_OK);
 	assert_int_equal(http_server_start(f.server, &err), TD_OK);
-	api_calls_set_store(f.calls, &f.held.store);
+	calls_set_store(f.calls, &f.held.store);
 	apikey_generate(f.key);
 	*state = &f;
 	return 0;
@@ -115,7 +118,8 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 	end_server(f);
-	api_calls_destroy(f->calls);
+	api_calls_destroy(f->api);
+	calls_destroy(f->calls);
 	td_cond_done(&f->held.came);
 	td_lock_done(&f->held.lock);
 	return 0;
@@ -305,7 +309,7 @@ static void test_call_refusal_asks_who_first(void **state)
 static void test_call_without_a_store(void **state)
 {
 	struct fixture *f = *state;
-	api_calls_set_store(f->calls, NULL);
+	calls_set_store(f->calls, NULL);
 	expect(send_request(f, "PUT", "/u-1", "", BODY), 503, "store-unavailable");
 	f->key[5] ^= 1;
 	expect(send_request(f, "PUT", "/u-1", "", BODY), 401, "checksum");
@@ -417,7 +421,7 @@ static void test_idempotency_first_answer_is_the_kept_one(void **state)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* Requests that the server cut off let go in api_calls_destroy(), operations when the store does:
+/* Requests that the server cut off let go in calls_destroy(), operations when the store does:
  * nothing leaks, in either order. */
 static void test_call_cut_off_by_the_end(void **state)
 {
@@ -432,7 +436,9 @@ static void test_call_cut_off_by_the_end(void **state)
 	after->done(after, TD_STOPPING);
 	http_server_destroy(f->server);
 	f->server = NULL;
-	api_calls_destroy(f->calls);
+	api_calls_destroy(f->api);
+	calls_destroy(f->calls);
+	f->api = NULL;
 	f->calls = NULL;
 	after->release(after);
 	close(before_fd);
