@@ -7,7 +7,7 @@ ALTER TABLE user_subscriptions ADD COLUMN pending_currency TEXT
 
 -- History gets the order in which it was written: times alone do not tell it.
 CREATE TABLE subscription_history_in_order (
-	seq INTEGER PRIMARY KEY AUTOINCREMENT,
+	seq INTEGER PRIMARY KEY,
 	id TEXT NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 64),
 	subscription_id TEXT NOT NULL REFERENCES user_subscriptions (id),
 	user_id TEXT NOT NULL REFERENCES users (id),

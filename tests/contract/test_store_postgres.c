@@ -205,7 +205,8 @@ int main(void)
 		return 1;
 	contract_factory = &pgdb_factory;
 	int failed = contract_run_users() + contract_run_keys() + contract_run_answers() +
-		     contract_run_catalogue() + contract_run_crowds() + run_postgres_only() +
+		     contract_run_catalogue() + contract_run_crowds() +
+		     contract_run_subscriptions() + contract_run_login() + run_postgres_only() +
 		     pgdb_run_repeats();
 	pgdb_stop();
 	return failed == 0 ? 0 : 1;

@@ -99,5 +99,6 @@ int main(void)
 		return 1;
 	contract_factory = &factory;
 	return contract_run_users() + contract_run_keys() + contract_run_answers() +
-	       contract_run_catalogue() + contract_run_crowds();
+	       contract_run_catalogue() + contract_run_crowds() + contract_run_subscriptions() +
+	       contract_run_login();
 }

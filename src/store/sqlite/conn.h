@@ -13,6 +13,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A subscription with its packages; the order in which op_subscription.c reads the columns. */
+#define SQLITE_SUBSCRIPTION                                                                    \
+	"s.id, s.user_id, s.package_id, p.slug, p.name, p.rate_limit_per_hour,"                \
+	" p.rate_limit_per_day, s.status, s.billing_cycle, s.price, s.currency, s.started_at," \
+	" s.anchor_day, s.current_period_start, s.current_period_end, s.pending_action,"       \
+	" s.pending_package_id, q.slug, q.name, q.rate_limit_per_hour, q.rate_limit_per_day,"  \
+	" s.pending_billing_cycle, s.pending_price, s.pending_currency, s.pending_at,"         \
+	" s.cancel_at_period_end, s.canceled_at, s.ended_at, s.version, s.created_at,"         \
+	" s.updated_at FROM user_subscriptions s"                                              \
+	" LEFT JOIN subscription_packages p ON p.id = s.package_id"                            \
+	" LEFT JOIN subscription_packages q ON q.id = s.pending_package_id"
+
 /* Every statement that is run again and again, by name. */
 #define SQLITE_QUERY_MAP(X)                                                                        \
 	X(BEGIN_READ, "BEGIN")                                                                     \
@@ -49,7 +61,80 @@
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                 \
 	X(ANSWER_SWEEP, "DELETE FROM idempotency WHERE (caller, route, key) IN"                    \
 			" (SELECT caller, route, key FROM idempotency WHERE expires_at <= ?1"      \
-			" ORDER BY expires_at LIMIT 500)")                                         \
+			" ORDER BY expires_at LIMIT ?2)")                                          \
+	X(SUBSCRIPTION_INSERT,                                                                     \
+		"INSERT INTO user_subscriptions (id, user_id, package_id, status, billing_cycle,"  \
+		" price, currency, started_at, anchor_day, current_period_start,"                  \
+		" current_period_end, version, created_at, updated_at)"                            \
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"            \
+		" ON CONFLICT DO NOTHING")                                                         \
+	X(SUBSCRIPTION_UPDATE,                                                                     \
+		"UPDATE user_subscriptions SET package_id = ?3, status = ?4, billing_cycle = ?5,"  \
+		" price = ?6, currency = ?7, anchor_day = ?8, current_period_start = ?9,"          \
+		" current_period_end = ?10, pending_action = ?11, pending_package_id = ?12,"       \
+		" pending_billing_cycle = ?13, pending_price = ?14, pending_currency = ?15,"       \
+		" pending_at = ?16, cancel_at_period_end = ?17, canceled_at = ?18,"                \
+		" ended_at = ?19, version = ?20, updated_at = ?21 WHERE id = ?1 AND version = ?2") \
+	X(SUBSCRIPTION_OF_USER, "SELECT " SQLITE_SUBSCRIPTION " WHERE s.user_id = ?1"              \
+				" ORDER BY s.status IN ('trialing', 'active', 'past_due') DESC,"   \
+				" s.created_at DESC, s.id DESC LIMIT 1")                           \
+	X(SUBSCRIPTION_DUE,                                                                        \
+		"SELECT " SQLITE_SUBSCRIPTION                                                      \
+		" WHERE s.status IN ('trialing', 'active', 'past_due')"                            \
+		" AND s.current_period_end <= ?1 ORDER BY s.current_period_end LIMIT ?2")          \
+	X(HISTORY_INSERT,                                                                          \
+		"INSERT INTO subscription_history (id, subscription_id, user_id, action,"          \
+		" from_package, to_package, from_cycle, to_cycle, price, currency, reason, actor," \
+		" created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")    \
+	X(HISTORY_LIST, "SELECT user_id, id, subscription_id, action, from_package, to_package,"   \
+			" from_cycle, to_cycle, price, currency, reason, actor, created_at, seq"   \
+			" FROM subscription_history WHERE user_id = ?1 AND seq < ?2"               \
+			" ORDER BY seq DESC LIMIT ?3")                                             \
+	X(USER_EXISTS, "SELECT 1 FROM users WHERE id = ?1")                                        \
+	X(PACKAGE_EXISTS, "SELECT 1 FROM subscription_packages WHERE id = ?1")                     \
+	X(LOGIN_BY_EMAIL, "SELECT id, email, first_name, last_name, company, created_at,"          \
+			  " updated_at, password_hash FROM users WHERE email = ?1")                \
+	X(USER_INSERT_WITH_PASSWORD,                                                               \
+		"INSERT INTO users (id, email, first_name, last_name, company, created_at,"        \
+		" updated_at, password_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)"              \
+		" ON CONFLICT DO NOTHING")                                                         \
+	X(SESSION_BY_HASH, "SELECT user_id FROM sessions WHERE hash = ?1 AND expires_at > ?2")     \
+	X(SESSION_INSERT, "INSERT INTO sessions (hash, user_id, created_at, expires_at)"           \
+			  " SELECT ?1, id, ?3, ?4 FROM users WHERE id = ?2")                       \
+	X(SESSION_DELETE, "DELETE FROM sessions WHERE hash = ?1")                                  \
+	X(SESSION_DELETE_OF_USER, "DELETE FROM sessions WHERE user_id = ?1")                       \
+	X(THROTTLE_TAKE, "INSERT INTO throttles (subject, count, expires_at) VALUES (?1, 1, ?3)"   \
+			 " ON CONFLICT (subject) DO UPDATE SET"                                    \
+			 " count = CASE WHEN expires_at <= ?2 THEN 1 ELSE count + 1 END,"          \
+			 " expires_at = CASE WHEN expires_at <= ?2 THEN ?3 ELSE expires_at END"    \
+			 " RETURNING count, expires_at")                                           \
+	X(THROTTLE_FORGET, "DELETE FROM throttles WHERE subject = ?1")                             \
+	X(THROTTLE_GIVE, "UPDATE throttles SET count = count - 1"                                  \
+			 " WHERE subject = ?1 AND count > 0")                                      \
+	X(RESET_PUT, "INSERT INTO password_resets (user_id, hash, expires_at) VALUES (?1, ?2, ?3)" \
+		     " ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash,"                  \
+		     " expires_at = excluded.expires_at")                                          \
+	X(RESET_BY_HASH, "SELECT u.id, u.email, u.first_name, u.last_name, u.company,"             \
+			 " u.created_at, u.updated_at FROM password_resets r"                      \
+			 " JOIN users u ON u.id = r.user_id WHERE r.hash = ?1"                     \
+			 " AND r.expires_at > ?2")                                                 \
+	X(RESET_DELETE, "DELETE FROM password_resets WHERE user_id = ?1")                          \
+	X(PASSWORD_SET, "UPDATE users SET password_hash = ?2 WHERE id = ?1")                       \
+	X(SESSION_SWEEP, "DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions"           \
+			 " WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)")                  \
+	X(RESET_SWEEP, "DELETE FROM password_resets WHERE user_id IN (SELECT user_id"              \
+		       " FROM password_resets WHERE expires_at <= ?1 ORDER BY expires_at"          \
+		       " LIMIT ?2)")                                                               \
+	X(THROTTLE_SWEEP, "DELETE FROM throttles WHERE subject IN (SELECT subject FROM throttles"  \
+			  " WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)")                 \
+	X(LEASE_TAKE, "INSERT INTO leases (name, owner, expires_at) VALUES (?1, ?2, ?4)"           \
+		      " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner,"                  \
+		      " expires_at = excluded.expires_at"                                          \
+		      " WHERE leases.owner = excluded.owner OR leases.expires_at <= ?3")           \
+	X(CLOCK_GET, "SELECT offset_ms FROM test_clock WHERE id = 1")                              \
+	X(CLOCK_INSERT, "INSERT INTO test_clock (id, offset_ms) VALUES (1, ?1)"                    \
+			" ON CONFLICT DO NOTHING")                                                 \
+	X(CLOCK_UPDATE, "UPDATE test_clock SET offset_ms = ?1 WHERE id = 1 AND offset_ms = ?2")    \
 	X(PACKAGE_COUNT, "SELECT count(*) FROM subscription_packages")                             \
 	X(PACKAGE_LIST, "SELECT id, slug, name, description, currency, price_monthly,"             \
 			" price_yearly, rate_limit_per_hour, rate_limit_per_day, display_order,"   \

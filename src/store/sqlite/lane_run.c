@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SWEEP_EVERY_MS 60000
 #define TOUCH_EVERY_MS 60000
 #define PROBE_MS       50
 
@@ -22,7 +21,8 @@ static enum td_status run_nothing(struct sqlite_conn *conn, struct store_op *op)
 	return TD_OK;
 }
 
-/* `steps`: it writes with more than one statement. */
+/* `steps`: it writes with more than one statement, and does not see to it itself that all of it is
+ * undone. */
 static const struct {
 	op_fn *run;
 	bool steps, catalogue;
@@ -38,6 +38,25 @@ static const struct {
 	[STORE_CATALOGUE_READ] = {sqlite_op_catalogue_read, false, false},
 	[STORE_CATALOGUE_POPULATE] = {sqlite_op_catalogue_populate, true, true},
 	[STORE_CATALOGUE_APPLY] = {sqlite_op_catalogue_apply, true, true},
+	[STORE_SUBSCRIPTION_GET] = {sqlite_op_subscription_get, false, false},
+	[STORE_SUBSCRIBE] = {sqlite_op_subscribe, false, false},
+	[STORE_SUBSCRIPTION_CHANGE] = {sqlite_op_subscription_change, false, false},
+	[STORE_SUBSCRIPTION_DUE] = {sqlite_op_subscription_due, false, false},
+	[STORE_HISTORY_LIST] = {sqlite_op_history_list, false, false},
+	[STORE_LOGIN_GET] = {sqlite_op_login_get, false, false},
+	[STORE_CHECKOUT] = {sqlite_op_checkout, true, false},
+	[STORE_SESSION_CREATE] = {sqlite_op_session_create, true, false},
+	[STORE_SESSION_END] = {sqlite_op_session_end, false, false},
+	[STORE_THROTTLE_TAKE] = {sqlite_op_throttle_take, true, false},
+	[STORE_RESET_CREATE] = {sqlite_op_reset_create, true, false},
+	[STORE_RESET_GET] = {sqlite_op_reset_get, false, false},
+	[STORE_RESET_USE] = {sqlite_op_reset_use, true, false},
+	[STORE_SWEEP] = {sqlite_op_sweep, true, false},
+	[STORE_LEASE_TAKE] = {sqlite_op_lease_take, false, false},
+	[STORE_CLOCK_GET] = {sqlite_op_clock_get, false, false},
+	[STORE_CLOCK_SET] = {sqlite_op_clock_set, false, false},
+	[STORE_ANSWER_FIND] = {run_nothing, false, false},
+	[STORE_ANSWER_KEEP] = {run_nothing, false, false},
 };
 
 static struct store_op *op_of(struct lane_job *job)
@@ -173,6 +192,8 @@ static enum td_status authorize(struct sqlite_lane *l, struct store_op *op)
 	enum td_status status;
 	if (op->auth.kind == STORE_AUTH_NONE)
 		return TD_OK;
+	if (op->auth.kind == STORE_AUTH_SESSION)
+		return sqlite_session_find(&l->conn, op);
 	if (seen->known && memcmp(seen->hash, op->auth.hash, TD_SHA256_SIZE) == 0)
 		status = seen->status;
 	else
@@ -190,7 +211,7 @@ static enum td_status authorize(struct sqlite_lane *l, struct store_op *op)
 static bool is_answer_of_rules(enum td_status status)
 {
 	return status == TD_OK || status == TD_EXISTS || status == TD_NOTFOUND ||
-	       status == TD_CONFLICT;
+	       status == TD_CONFLICT || status == TD_LIMITED;
 }
 
 static enum td_status run_and_keep(struct sqlite_lane *l, struct store_op *op)
@@ -231,6 +252,8 @@ static enum td_status run_op(struct sqlite_lane *l, struct store_op *op)
 		if (status != TD_NOTFOUND)
 			return status;
 	}
+	if (op->kind == STORE_ANSWER_FIND)
+		return TD_NOTFOUND;
 	if (op->idempotency != NULL || kinds[op->kind].steps)
 		return run_in_savepoint(l, op);
 	return kinds[op->kind].run(&l->conn, op);
@@ -439,19 +462,6 @@ void sqlite_lane_run_reads(void *ctx, struct lane_job **jobs, size_t count)
 
 /* ---- between batches */
 
-static void sweep_answers(struct sqlite_lane *l)
-{
-	struct td_err err = TD_ERR_INIT;
-	sqlite3_stmt *stmt = sqlite_conn_stmt(&l->conn, SQLITE_QUERY(ANSWER_SWEEP), &err);
-	uint64_t now_ms = td_clock_mono_ms(l->conn.clock);
-	if (stmt == NULL || now_ms - l->swept_ms < SWEEP_EVERY_MS)
-		return;
-	sqlite_bind_number(stmt, 1, td_clock_wall_ms(l->conn.clock));
-	/* What is left is swept at the next idle moment; a fault shows in the next write. */
-	if (sqlite_conn_finish(&l->conn, stmt, &err) != TD_OK || sqlite3_changes(l->conn.db) == 0)
-		l->swept_ms = now_ms;
-}
-
 static void flush_uses(struct sqlite_lane *l)
 {
 	struct td_err err = TD_ERR_INIT;
@@ -483,7 +493,6 @@ void sqlite_lane_idle_writer(void *ctx)
 	if (l->failing)
 		probe(l, SQLITE_QUERY(BEGIN_WRITE));
 	flush_uses(l);
-	sweep_answers(l);
 }
 
 void sqlite_lane_idle_watcher(void *ctx)

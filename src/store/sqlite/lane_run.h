@@ -31,8 +31,6 @@ struct sqlite_lane {
 	/* The watch. */
 	int64_t data_version;
 	uint64_t watched_ms;
-	/* The sweep of answers that have expired. */
-	uint64_t swept_ms;
 };
 
 /* lane_run_fn and idle of both kinds; ctx is the struct sqlite_lane. */

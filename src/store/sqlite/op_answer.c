@@ -52,7 +52,7 @@ enum td_status sqlite_answer_keep(
 {
 	const struct store_idempotency *i = op->idempotency;
 	const struct store_answer *answer = outcome == TD_OK ? &i->on_ok : &i->on_exists;
-	if (outcome != TD_OK && outcome != TD_EXISTS)
+	if ((outcome != TD_OK && outcome != TD_EXISTS) || answer->http_status == 0)
 		return TD_OK;
 	sqlite3_stmt *stmt = sqlite_conn_stmt(conn, SQLITE_QUERY(ANSWER_KEEP), &op->err);
 	if (stmt == NULL)

@@ -1,6 +1,7 @@
 /* Writing and reading the catalogue. Other clients write these tables too, so each row that is read
  * is looked at before it is given out. */
 #include "store/sqlite/ops.h"
+#include "store/sqlite/row.h"
 
 #include "base/money.h"
 #include "base/utf8.h"
@@ -11,177 +12,66 @@
 
 /* ---- reading */
 
-#define BAD_ROWS_MOST 100
-
-/* One row being read; the first thing that is wrong with it. */
-struct row {
-	struct store_op *op;
-	sqlite3_stmt *stmt;
-	const char *table;
-	char why[128]; /* "" while nothing is wrong */
-};
-
-static void spoil(struct row *row, int column, const char *why)
-{
-	if (row->why[0] == '\0')
-		(void)snprintf(row->why, sizeof(row->why), "%s %s",
-			sqlite3_column_name(row->stmt, column), why);
-}
-
-static struct td_slice read_text(struct row *row, int column)
-{
-	struct td_slice text = sqlite_column_copy(row->stmt, column, &row->op->arena);
-	if (sqlite3_column_type(row->stmt, column) == SQLITE_NULL)
-		spoil(row, column, "is NULL");
-	else if (text.len != 0 && memchr(text.ptr, '\0', text.len) != NULL)
-		spoil(row, column, "holds a NUL byte");
-	else if (!td_utf8_is_valid(text))
-		spoil(row, column, "is not UTF-8");
-	return text;
-}
-
-static struct td_slice read_name(struct row *row, int column)
-{
-	struct td_slice text = read_text(row, column);
-	if (text.len == 0)
-		spoil(row, column, "is empty");
-	return text;
-}
-
-static int64_t read_number(struct row *row, int column, int64_t least, int64_t most)
-{
-	int64_t number = sqlite3_column_int64(row->stmt, column);
-	if (sqlite3_column_type(row->stmt, column) != SQLITE_INTEGER)
-		spoil(row, column, "is not an integer");
-	else if (number < least)
-		spoil(row, column, least == 0 ? "is negative" : "is too small");
-	else if (number > most)
-		spoil(row, column, "is too large");
-	return number;
-}
-
-/* RFC 3339, or as SQLite's datetime() writes it: "2026-01-31 08:00:00", in UTC. */
-static bool parse_time(struct td_slice text, int64_t *ret_ms)
-{
-	char zoned[TD_TIME_TEXT_SIZE + 1];
-	if (td_time_parse(text, ret_ms))
-		return true;
-	if (text.len != 19 || text.ptr[10] != ' ')
-		return false;
-	(void)snprintf(zoned, sizeof(zoned), "%.10sT%.8sZ", text.ptr, text.ptr + 11);
-	return td_time_parse(td_slice_str(zoned), ret_ms);
-}
-
-static int64_t read_time(struct row *row, int column)
-{
-	int64_t ms = 0;
-	if (sqlite3_column_type(row->stmt, column) == SQLITE_INTEGER)
-		return sqlite3_column_int64(row->stmt, column);
-	if (sqlite3_column_type(row->stmt, column) != SQLITE_TEXT ||
-		!parse_time(sqlite_column_slice(row->stmt, column), &ms))
-		spoil(row, column, "is not a time");
-	return ms;
-}
-
-static struct td_slice read_currency(struct row *row, int column)
-{
-	struct td_slice code = read_text(row, column);
-	if (!td_money_is_currency(code))
-		spoil(row, column, "is not a currency with two decimal places");
-	return code;
-}
-
 /* A path's segment: the characters that RFC 3986 calls unreserved. */
-static struct td_slice read_slug(struct row *row, int column)
+static struct td_slice read_slug(struct sqlite_row *row, int column)
 {
-	struct td_slice slug = read_name(row, column);
+	struct td_slice slug = sqlite_row_name(row, column);
 	if (slug.len > 64)
-		spoil(row, column, "is too long");
+		sqlite_row_spoil(row, column, "is too long");
 	for (size_t i = 0; i < slug.len; i++) {
 		char c = slug.ptr[i];
 		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 			    (c != '\0' && strchr("-._~", c) != NULL)))
-			spoil(row, column, "has characters that cannot be in a URL's path");
+			sqlite_row_spoil(
+				row, column, "has characters that cannot be in a URL's path");
 	}
 	return slug;
 }
 
-static void read_package(struct row *row, void *out)
+static void read_package(struct sqlite_row *row, void *out)
 {
 	struct store_package *p = out;
 	*p = (struct store_package){
-		.id = read_name(row, 0),
+		.id = sqlite_row_name(row, 0),
 		.slug = read_slug(row, 1),
-		.name = read_name(row, 2),
-		.description = read_text(row, 3),
-		.currency = read_currency(row, 4),
-		.price_monthly = read_number(row, 5, 0, TD_MONEY_MAX),
-		.price_yearly = read_number(row, 6, 0, TD_MONEY_MAX),
-		.rate_limit_per_hour = read_number(row, 7, 0, INT64_MAX),
-		.rate_limit_per_day = read_number(row, 8, 0, INT64_MAX),
-		.display_order = read_number(row, 9, INT64_MIN, INT64_MAX),
-		.is_active = read_number(row, 10, 0, 1) != 0,
-		.created_at = read_time(row, 11),
-		.updated_at = read_time(row, 12),
+		.name = sqlite_row_name(row, 2),
+		.description = sqlite_row_text(row, 3),
+		.currency = sqlite_row_currency(row, 4),
+		.price_monthly = sqlite_row_number(row, 5, 0, TD_MONEY_MAX),
+		.price_yearly = sqlite_row_number(row, 6, 0, TD_MONEY_MAX),
+		.rate_limit_per_hour = sqlite_row_number(row, 7, 0, INT64_MAX),
+		.rate_limit_per_day = sqlite_row_number(row, 8, 0, INT64_MAX),
+		.display_order = sqlite_row_number(row, 9, INT64_MIN, INT64_MAX),
+		.is_active = sqlite_row_number(row, 10, 0, 1) != 0,
+		.created_at = sqlite_row_time(row, 11),
+		.updated_at = sqlite_row_time(row, 12),
 	};
 }
 
-static void read_metadata(struct row *row, void *out)
+static void read_metadata(struct sqlite_row *row, void *out)
 {
 	struct store_metadata *m = out;
 	*m = (struct store_metadata){
 		.package_slug = read_slug(row, 0),
-		.key = read_name(row, 1),
-		.value = read_text(row, 2),
-		.updated_at = read_time(row, 3),
+		.key = sqlite_row_name(row, 1),
+		.value = sqlite_row_text(row, 2),
+		.updated_at = sqlite_row_time(row, 3),
 	};
 }
 
-static void read_feature(struct row *row, void *out)
+static void read_feature(struct sqlite_row *row, void *out)
 {
 	struct store_feature *f = out;
 	*f = (struct store_feature){
 		.package_slug = read_slug(row, 0),
-		.feature_id = read_name(row, 1),
-		.name = read_name(row, 2),
-		.description = read_text(row, 3),
-		.icon = read_text(row, 4),
-		.category = read_text(row, 5),
-		.included = read_number(row, 6, 0, 1) != 0,
-		.display_order = read_number(row, 7, INT64_MIN, INT64_MAX),
-		.updated_at = read_time(row, 8),
-	};
-}
-
-/* The row's first two texts, for people: what is not printable becomes '?'. */
-static struct td_slice name_row(struct row *row, bool both)
-{
-	char key[160];
-	struct td_slice a = sqlite_column_slice(row->stmt, both ? 0 : 1);
-	int len = snprintf(key, sizeof(key), "%.*s", TD_SLICE_ARG(a));
-	if (both && len > 0 && (size_t)len < sizeof(key)) {
-		struct td_slice b = sqlite_column_slice(row->stmt, 1);
-		(void)snprintf(key + len, sizeof(key) - (size_t)len, "/%.*s", TD_SLICE_ARG(b));
-	}
-	for (char *c = key; *c != '\0'; c++) {
-		if (*c < ' ' || *c > '~')
-			*c = '?';
-	}
-	return td_arena_slice(&row->op->arena, td_slice_str(key));
-}
-
-static void note_bad_row(struct row *row, bool both)
-{
-	struct store_op *op = row->op;
-	if (op->out.bad_rows == NULL)
-		op->out.bad_rows = td_arena_array(
-			&op->arena, BAD_ROWS_MOST, sizeof(*op->out.bad_rows));
-	if (op->out.bad_rows == NULL || op->out.bad_row_count == BAD_ROWS_MOST)
-		return;
-	op->out.bad_rows[op->out.bad_row_count++] = (struct store_bad_row){
-		.table = td_slice_str(row->table),
-		.key = name_row(row, both),
-		.why = td_arena_slice(&op->arena, td_slice_str(row->why)),
+		.feature_id = sqlite_row_name(row, 1),
+		.name = sqlite_row_name(row, 2),
+		.description = sqlite_row_text(row, 3),
+		.icon = sqlite_row_text(row, 4),
+		.category = sqlite_row_text(row, 5),
+		.included = sqlite_row_number(row, 6, 0, 1) != 0,
+		.display_order = sqlite_row_number(row, 7, INT64_MIN, INT64_MAX),
+		.updated_at = sqlite_row_time(row, 8),
 	};
 }
 
@@ -190,7 +80,7 @@ struct table {
 	const char *name;
 	enum sqlite_query count, list;
 	size_t row_size;
-	void (*read)(struct row *row, void *out);
+	void (*read)(struct sqlite_row *row, void *out);
 	bool two_part_key; /* else the second column names the row */
 };
 
@@ -211,13 +101,13 @@ static enum td_status read_rows(struct sqlite_conn *conn, struct store_op *op,
 		return op->err.code;
 	int rc = SQLITE_DONE;
 	while (seen < room && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct row row = {op, stmt, table->name, ""};
+		struct sqlite_row row = {op, stmt, table->name, ""};
 		seen++;
 		table->read(&row, rows + count * table->row_size);
 		if (row.why[0] == '\0')
 			count++;
 		else
-			note_bad_row(&row, table->two_part_key);
+			sqlite_row_note(&row, table->two_part_key);
 	}
 	enum td_status status = TD_OK;
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)

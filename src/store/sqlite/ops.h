@@ -22,6 +22,31 @@ enum td_status sqlite_op_catalogue_populate(
 enum td_status sqlite_op_catalogue_apply(
 	struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
 
+enum td_status sqlite_op_subscription_get(
+	struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_subscribe(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_subscription_change(
+	struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_subscription_due(
+	struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_history_list(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_login_get(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_checkout(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_session_create(
+	struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_session_end(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_throttle_take(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_reset_create(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_reset_get(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_reset_use(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_sweep(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_lease_take(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_clock_get(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+enum td_status sqlite_op_clock_set(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+
+/* Finds out whose session it is: op->caller.user_id. TD_DENIED: none that is in force. */
+enum td_status sqlite_session_find(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;
+
 /* Looks for the answer that is kept. TD_NOTFOUND: there is none, run the operation; TD_OK (filled
  * in) and TD_MISMATCH are the operation's outcome. */
 enum td_status sqlite_answer_find(struct sqlite_conn *conn, struct store_op *op) TD_MUST_CHECK;

@@ -129,7 +129,7 @@ static enum td_status start_lane(struct sqlite_store *s, struct sqlite_lane *l,
 	config->clock = s->base.clock;
 	l->store = s;
 	l->conn.stop_ms = &s->stop_ms;
-	l->watched_ms = l->swept_ms = td_clock_mono_ms(s->base.clock);
+	l->watched_ms = td_clock_mono_ms(s->base.clock);
 	return lane_create(config, &l->lane, err);
 }
 

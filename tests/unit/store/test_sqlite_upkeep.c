@@ -1,50 +1,5 @@
-/* What a store does by itself: deleting kept answers that have expired, noticing that its file is
- * gone, opening only what is up to date. */
+/* What a store does by itself: noticing that its file is gone, opening only what is up to date. */
 #include "sqlite_fixture.h"
-
-#include <stdatomic.h>
-#include <time.h>
-
-/* The system's clock, and a leap that the test sets. */
-static _Atomic int64_t leap_ms;
-
-static int64_t leaping_wall(void *ctx)
-{
-	(void)ctx;
-	return td_clock_wall_ms(&td_clock_system) + atomic_load(&leap_ms);
-}
-
-static uint64_t leaping_mono(void *ctx)
-{
-	(void)ctx;
-	return td_clock_mono_ms(&td_clock_system) + (uint64_t)atomic_load(&leap_ms);
-}
-
-static const struct td_clock leaping = {leaping_wall, leaping_mono, NULL};
-
-static struct store_op *leaping_op(enum store_op_kind kind)
-{
-	struct store_op *op = store_op_new(kind);
-	assert_non_null(op);
-	op->now_ms = td_clock_wall_ms(&leaping);
-	op->deadline_ms = td_clock_mono_ms(&leaping) + 10000;
-	return op;
-}
-
-static struct store_op *create_kept(const char *id, int64_t keep_ms)
-{
-	struct store_op *op = leaping_op(STORE_USER_CREATE);
-	op->in.user.id = td_slice_str(id);
-	op->in.user.email = td_slice_str(id);
-	op->in.user.first_name = op->in.user.last_name = TD_SLICE("x");
-	op->idempotency = td_arena_alloc(&op->arena, sizeof(*op->idempotency));
-	assert_non_null(op->idempotency);
-	op->idempotency->caller = op->idempotency->route = TD_SLICE("r");
-	op->idempotency->key = td_slice_str(id);
-	op->idempotency->expires_at = op->now_ms + keep_ms;
-	op->idempotency->on_ok = (struct store_answer){201, TD_SLICE("{}"), {NULL, 0}};
-	return op;
-}
 
 static int64_t count_rows(const struct fixture *f, const char *sql)
 {
@@ -58,35 +13,6 @@ static int64_t count_rows(const struct fixture *f, const char *sql)
 	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	return count;
-}
-
-/* Answers that have expired go, the others stay. */
-static void test_upkeep_expired_answers_are_swept(void **state)
-{
-	(void)state;
-	struct fixture f;
-	fixture_make(&f);
-	struct store_sqlite_config config = fixture_config(&f);
-	struct store *store = NULL;
-	config.clock = &leaping;
-	assert_int_equal(store_sqlite_open(&config, &store, NULL), TD_OK);
-	struct store_op *op = create_kept("a@b", 1000);
-	assert_int_equal(store_call(store, &op, NULL), TD_OK);
-	store_op_free(op);
-	op = create_kept("c@d", 1000000);
-	assert_int_equal(store_call(store, &op, NULL), TD_OK);
-	store_op_free(op);
-	assert_int_equal(count_rows(&f, "SELECT count(*) FROM idempotency"), 2);
-	atomic_store(&leap_ms, 61000);
-	uint64_t until = td_clock_mono_ms(&td_clock_system) + 5000;
-	while (count_rows(&f, "SELECT count(*) FROM idempotency") != 1) {
-		struct timespec pause = {0, 10000000};
-		assert_true(td_clock_mono_ms(&td_clock_system) < until);
-		(void)nanosleep(&pause, NULL);
-	}
-	assert_int_equal(count_rows(&f, "SELECT key = 'c@d' FROM idempotency"), 1);
-	store_destroy(store);
-	fixture_remove(&f);
 }
 
 static enum td_status put_user(struct store *store, const char *id, struct td_err *err)
@@ -163,7 +89,6 @@ static void test_upkeep_file_is_marked_as_ours(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_upkeep_expired_answers_are_swept),
 		cmocka_unit_test(test_upkeep_moved_file_is_not_written),
 		cmocka_unit_test(test_upkeep_pending_migrations_are_refused_unless_asked_for),
 		cmocka_unit_test(test_upkeep_file_is_marked_as_ours),
