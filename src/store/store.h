@@ -215,7 +215,9 @@ struct store_op {
 	/* The store's own: what earlier tries left. Zero at first. */
 	struct {
 		bool repeated;        /* one of them may have been committed */
-		struct td_slice mark; /* what it would be recognised by; NULL pointer: none yet */
+		bool blocked;         /* the last one met a lock of somebody else's */
+		unsigned collisions;  /* those that a row of somebody else's stood in the way of */
+		struct td_slice mark; /* what it is recognised by; NULL pointer: none yet */
 	} tried;
 };
 

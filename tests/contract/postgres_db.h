@@ -34,5 +34,6 @@ unsigned pgdb_passwords_given(void);
 
 /* The groups of tests that only PostgreSQL has. */
 int pgdb_run_repeats(void);
+int pgdb_run_locks(void);
 
 #endif

@@ -47,17 +47,18 @@ static bool is_stale(struct pg_lane *l)
 static enum td_status set_timeouts(
 	struct pg_lane *l, const struct connect_limit *limit, struct td_err *err)
 {
-	char sql[400];
+	char sql[500];
 	/* The server must notice, too, that we are gone: until then a batch that was cut off holds
 	 * its locks, and the repeat waits for them. */
 	(void)snprintf(sql, sizeof(sql),
 		"SELECT set_config('statement_timeout', '%lld', false),"
 		" set_config('idle_in_transaction_session_timeout', '%lld', false),"
+		" set_config('lock_timeout', '%d', false),"
 		" set_config('tcp_keepalives_idle', '10', false),"
 		" set_config('tcp_keepalives_interval', '5', false),"
 		" set_config('tcp_keepalives_count', '3', false)",
 		(long long)l->store->config.store_timeout_ms,
-		(long long)l->store->config.store_timeout_ms * 2);
+		(long long)l->store->config.store_timeout_ms * 2, l->writes ? PG_LOCK_MS : 0);
 	return pg_query(l->conn, sql, NULL, 0, limit, NULL, err);
 }
 

@@ -15,6 +15,11 @@
 #define PG_QUEUE_LIMIT 8192
 #define PG_PARAMS_MOST 16
 
+/* How long a write waits for a lock: at first, and where others wait for it. The first is a setting
+ * of the writer's session. */
+#define PG_LOCK_MS      100
+#define PG_LOCK_TURN_MS 5
+
 /* Every statement has a number, by which a connection knows whether it has prepared it. */
 enum pg_statement {
 	PG_STMT_CALLERS,
@@ -49,6 +54,7 @@ struct pg_lane {
 	struct connect_backoff backoff; /* after a connection that failed though the server is up */
 	uint64_t not_before_ms;         /* mono: no attempt before it, within the same epoch */
 	unsigned epoch;
+	unsigned turn;      /* the writer's: whose turn it is of those that are blocked */
 	uint64_t retire_ms; /* connections are replaced at this age, so that changed addresses are
 			       noticed */
 };
