@@ -112,6 +112,13 @@ static void on_gave_up(
 	say(TD_LOG_ERROR, "postgres.gave_up", failures, text);
 }
 
+static void on_bad_row(void *ctx, const struct store_bad_row *row)
+{
+	(void)ctx;
+	td_log(TD_LOG_WARNING, "postgres.row", "%.*s %.*s is left out: %.*s",
+		TD_SLICE_ARG(row->table), TD_SLICE_ARG(row->key), TD_SLICE_ARG(row->why));
+}
+
 static void on_up(void *ctx, bool again, int64_t away_ms)
 {
 	(void)ctx;
@@ -164,6 +171,7 @@ enum td_status postgres_create(const struct settings *settings, const char *comm
 		.schedule = {.max_retries = settings->connect_max_retries,
 			.initial_ms = settings->connect_initial_delay_ms,
 			.max_ms = settings->connect_max_delay_ms},
+		.bad_row = on_bad_row,
 		.observer = {.connecting = on_connecting,
 			.start_failed = on_start_failed,
 			.gave_up = on_gave_up,

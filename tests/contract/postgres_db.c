@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static atomic_uint passwords_given;
+static atomic_uint passwords_given, bad_rows_told;
 static char cluster[64];
 static unsigned port;
 
@@ -100,6 +100,13 @@ static enum td_status give_password(
 	return *ret_password != NULL ? TD_OK : TD_NOMEM;
 }
 
+static void on_bad_row(void *ctx, const struct store_bad_row *row)
+{
+	(void)ctx;
+	(void)row;
+	atomic_fetch_add(&bad_rows_told, 1);
+}
+
 /* Begins to connect; does not wait. */
 struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries)
 {
@@ -111,6 +118,7 @@ struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries)
 		.store_timeout_ms = 10000,
 		.queue_limit = queue_limit,
 		.schedule = {.max_retries = retries, .initial_ms = 100, .max_ms = 500},
+		.bad_row = on_bad_row,
 		.observer = {.connecting = on_nothing,
 			.start_failed = on_start_failed,
 			.gave_up = on_gave_up,
@@ -258,6 +266,11 @@ void pgdb_stop(void)
 	(void)snprintf(words, sizeof(words), "stop %s && rm -rf %s", cluster, cluster);
 	if (run_script(words, out, sizeof(out)) != 0)
 		(void)fprintf(stderr, "the server in %s could not be stopped\n", cluster);
+}
+
+unsigned pgdb_bad_rows_told(void)
+{
+	return atomic_load(&bad_rows_told);
 }
 
 unsigned pgdb_passwords_given(void)

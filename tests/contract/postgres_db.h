@@ -32,8 +32,12 @@ struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries);
 /* One for each attempt to connect, of all stores. */
 unsigned pgdb_passwords_given(void);
 
+/* Bad rows that all stores told of. */
+unsigned pgdb_bad_rows_told(void);
+
 /* The groups of tests that only PostgreSQL has. */
 int pgdb_run_repeats(void);
 int pgdb_run_locks(void);
+int pgdb_run_rows(void);
 
 #endif

@@ -206,7 +206,7 @@ int main(void)
 	contract_factory = &pgdb_factory;
 	int failed = contract_run_users() + contract_run_keys() + contract_run_answers() +
 		     contract_run_catalogue() + contract_run_crowds() + run_postgres_only() +
-		     pgdb_run_repeats() + pgdb_run_locks();
+		     pgdb_run_repeats() + pgdb_run_locks() + pgdb_run_rows();
 	pgdb_stop();
 	return failed == 0 ? 0 : 1;
 }

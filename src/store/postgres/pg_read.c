@@ -61,9 +61,9 @@ static size_t lower_bound(struct pg_task **sorted, size_t count, struct td_slice
 	return low;
 }
 
-static void give_row(const PGresult *r, int row, int column, struct pg_task *t)
+static void give_row(struct pg_lane *l, const PGresult *r, int row, int column, struct pg_task *t)
 {
-	t->outcome = pg_user(r, row, column, &t->op->arena, &t->op->out.user) ? TD_OK : TD_NOMEM;
+	t->outcome = pg_user(l->store, r, row, column, &t->op->arena, &t->op->out.user);
 }
 
 /* Several tasks may ask for the same row. Those that got none keep TD_NOTFOUND. */
@@ -87,7 +87,7 @@ static enum td_status receive_users(struct pg_lane *l, const struct connect_limi
 			PQgetvalue(r, row, 0), (size_t)PQgetlength(r, row, 0));
 		for (size_t i = lower_bound(sorted, wanted, key);
 			i < wanted && td_slice_equal(sorted[i]->key, key); i++)
-			give_row(r, row, key_columns, sorted[i]);
+			give_row(l, r, row, key_columns, sorted[i]);
 	}
 	PQclear(r);
 	return status;

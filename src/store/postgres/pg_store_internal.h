@@ -14,6 +14,7 @@
 #define PG_BATCH_LIMIT 256
 #define PG_QUEUE_LIMIT 8192
 #define PG_PARAMS_MOST 16
+#define PG_TOLD_MOST   64
 
 /* How long a write waits for a lock: at first, and where others wait for it. The first is a setting
  * of the writer's session. */
@@ -76,8 +77,10 @@ struct pg_store {
 	uint8_t clash_secret[8]; /* set before start, then read-only: see pg_clash.c */
 	atomic_uint next_reader;
 	struct td_lock lock;
-	store_changed_fn *changed; /* guarded by lock */
-	void *changed_ctx;         /* guarded by lock */
+	store_changed_fn *changed;   /* guarded by lock */
+	void *changed_ctx;           /* guarded by lock */
+	uint64_t told[PG_TOLD_MOST]; /* bad rows that were told of, as marks; guarded by lock */
+	size_t told_count;           /* in all; guarded by lock */
 };
 
 /* ---- pg_lane.c: a lane's connection
@@ -204,11 +207,18 @@ struct td_slice pg_text(
 	const PGresult *r, int row, int column, struct td_arena *arena); /* null: a NULL pointer */
 int64_t pg_int(const PGresult *r, int row, int column);
 bool pg_bool(const PGresult *r, int row, int column);
-int64_t pg_time(const PGresult *r, int row, int column); /* null: 0 */
+int64_t pg_time(const PGresult *r, int row, int column); /* null: 0; see pg_is_time() */
 
-/* id, email, first_name, last_name, company, created_at, updated_at from `column` on. False: no
- * memory. */
-bool pg_user(const PGresult *r, int row, int column, struct td_arena *arena,
-	struct store_user *ret_user);
+/* Years 1 to 9999, which every reader can write down; PostgreSQL has others too, and infinity.
+ * pg_time() gives the nearest. */
+bool pg_is_time(const PGresult *r, int row, int column);
+
+/* id, email, first_name, last_name, company, created_at, updated_at from `column` on. TD_NOTFOUND:
+ * it breaks the rules, and was told of. TD_NOMEM. */
+enum td_status pg_user(struct pg_store *s, const PGresult *r, int row, int column,
+	struct td_arena *arena, struct store_user *ret_user) TD_MUST_CHECK;
+
+/* Tells of a row that is not served, unless that was done before. */
+void pg_tell_bad_row(struct pg_store *s, const struct store_bad_row *row);
 
 #endif
