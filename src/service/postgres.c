@@ -155,6 +155,15 @@ static enum td_status give_password(
 	return settings_postgres_password(ctx, arena, ret_password, err);
 }
 
+static struct connect_schedule schedule_of(const struct settings *settings)
+{
+	return (struct connect_schedule){
+		.max_retries = settings->connect_max_retries,
+		.initial_ms = settings->connect_initial_delay_ms,
+		.max_ms = settings->connect_max_delay_ms,
+	};
+}
+
 enum td_status postgres_create(const struct settings *settings, const char *command,
 	struct store **ret_store, struct td_err *err)
 {
@@ -168,9 +177,7 @@ enum td_status postgres_create(const struct settings *settings, const char *comm
 		.clock = &td_clock_system,
 		.connect_timeout_ms = settings->connect_timeout_ms,
 		.store_timeout_ms = settings->store_timeout_ms,
-		.schedule = {.max_retries = settings->connect_max_retries,
-			.initial_ms = settings->connect_initial_delay_ms,
-			.max_ms = settings->connect_max_delay_ms},
+		.schedule = schedule_of(settings),
 		.bad_row = on_bad_row,
 		.observer = {.connecting = on_connecting,
 			.start_failed = on_start_failed,
@@ -217,6 +224,24 @@ static bool may_go_on(postgres_go_on_fn *go_on, void *go_on_ctx)
 	return go_on == NULL || go_on(go_on_ctx);
 }
 
+/* The same for a command, which gives up in the end. */
+static bool may_retry(struct connect_schedule *schedule)
+{
+	char seconds[32];
+	int64_t wait_ms;
+	if (!connect_schedule_next(schedule, &wait_ms))
+		return false;
+	put_seconds(wait_ms, seconds);
+	td_log(TD_LOG_INFO, "migrate.retrying", "Retrying in %s seconds...", seconds);
+	(void)poll(NULL, 0, (int)wait_ms);
+	return true;
+}
+
+static bool is_lost(enum td_status status)
+{
+	return status == TD_UNAVAILABLE || status == TD_TIMEOUT;
+}
+
 enum td_status postgres_migrate(struct store *store, const struct settings *settings,
 	postgres_go_on_fn *go_on, void *go_on_ctx, struct td_err *err)
 {
@@ -226,15 +251,20 @@ enum td_status postgres_migrate(struct store *store, const struct settings *sett
 		.go_on = go_on,
 		.go_on_ctx = go_on_ctx,
 	};
-	for (bool told = false;; told = true) {
-		enum td_status status = store_postgres_migrate(store, &migration, err);
-		bool lost = status == TD_UNAVAILABLE || status == TD_TIMEOUT;
-		if (lost && !told)
-			td_log_err(TD_LOG_WARNING, "migrate.again",
-				"The migration was interrupted and is tried again", err);
-		if (!lost || !may_go_on(go_on, go_on_ctx))
-			return status;
+	struct connect_schedule schedule = schedule_of(settings);
+	enum td_status status = store_postgres_migrate(store, &migration, err);
+	if (is_lost(status))
+		td_log_err(TD_LOG_WARNING, "migrate.again",
+			"The migration was interrupted and is tried again", err);
+	while (is_lost(status)) {
+		if (go_on == NULL ? !may_retry(&schedule) : !may_go_on(go_on, go_on_ctx))
+			break;
+		status = store_postgres_migrate(store, &migration, err);
 	}
+	if (is_lost(status))
+		(void)td_err_context(err, "PostgreSQL was lost during the migration; run "
+					  "`tools-dashboard migrate` again when it is back");
+	return status;
 }
 
 static enum td_status look_at_schema(
