@@ -187,7 +187,10 @@ enum td_status postgres_create(const struct settings *settings, const char *comm
 			.still_down = on_still_down,
 			.ctx = ctx},
 	};
-	return store_postgres_create(&config, ret_store, err);
+	enum td_status status = store_postgres_create(&config, ret_store, err);
+	if (status == TD_INVALID)
+		(void)td_err_context(err, "DATABASE_URL");
+	return status;
 }
 
 static void warn_of_server(const struct store_postgres_server *server)
