@@ -130,6 +130,15 @@ static void on_up(void *ctx, bool again, int64_t away_ms)
 			(double)away_ms / 1000.0);
 }
 
+static void on_refused(void *ctx, const struct td_err *err)
+{
+	const struct td_log_field fields[] = {{"check", "postgres.capacity"}, {NULL, NULL}};
+	(void)ctx;
+	td_log_fields(TD_LOG_WARNING, "postgres.refused", fields,
+		"PostgreSQL cannot do what is asked: %s. Free disk space or memory on its machine",
+		err->text);
+}
+
 static void on_lost(void *ctx, const struct connect_failures *failures)
 {
 	char text[1400], reasons[1200];
@@ -185,6 +194,7 @@ enum td_status postgres_create(const struct settings *settings, const char *comm
 			.up = on_up,
 			.lost = on_lost,
 			.still_down = on_still_down,
+			.refused = on_refused,
 			.ctx = ctx},
 	};
 	enum td_status status = store_postgres_create(&config, ret_store, err);

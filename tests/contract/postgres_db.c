@@ -53,6 +53,12 @@ static void on_lost(void *ctx, const struct connect_failures *failures)
 	(void)failures;
 }
 
+static void on_refused(void *ctx, const struct td_err *err)
+{
+	(void)ctx;
+	(void)err;
+}
+
 static void on_still_down(void *ctx, int64_t away_ms, const struct connect_failures *failures)
 {
 	(void)ctx;
@@ -124,7 +130,8 @@ struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries)
 			.gave_up = on_gave_up,
 			.up = on_up,
 			.lost = on_lost,
-			.still_down = on_still_down},
+			.still_down = on_still_down,
+			.refused = on_refused},
 	};
 	config.url = (struct connect_url){.scheme = "postgresql",
 		.user = "user",

@@ -215,8 +215,9 @@ static enum td_status status_of(const char *state)
 	if (strncmp(state, "57P", 3) == 0 || strncmp(state, "08", 2) == 0 ||
 		strcmp(state, "25006") == 0)
 		return TD_UNAVAILABLE;
+	/* A full disk, no memory: the connection is as good as before. See pg_finish_all(). */
 	if (strncmp(state, "53", 2) == 0 || strncmp(state, "58", 2) == 0)
-		return TD_UNAVAILABLE;
+		return TD_IO;
 	/* A prepared statement is gone, or somebody has changed a column's type: a fresh connection
 	 * prepares it anew. */
 	if (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0)

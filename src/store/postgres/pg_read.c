@@ -230,5 +230,5 @@ void pg_run_reads(void *ctx, struct lane_job **jobs, size_t count)
 		pg_settle_all(tasks, count, status, &err);
 	else
 		pg_note_use(l, &limit, tasks, count);
-	pg_finish_all(tasks, count);
+	pg_finish_all(l, tasks, count);
 }

@@ -72,7 +72,8 @@ struct pg_store {
 	atomic_bool away;      /* the supervisor has lost the server: waits of lanes end at once */
 	atomic_bool pooled;    /* a pooler stands between */
 	atomic_bool stopping;  /* store_stop() was called */
-	_Atomic uint64_t stop_ms; /* mono: from then on no lane waits for the server */
+	_Atomic uint64_t stop_ms;        /* mono: from then on no lane waits for the server */
+	_Atomic uint64_t refused_due_ms; /* mono: when the observer may hear of a refusal again */
 	struct pg_lane writer, readers[PG_READERS];
 	uint8_t clash_secret[8]; /* set before start, then read-only: see pg_clash.c */
 	atomic_uint next_reader;
@@ -185,8 +186,9 @@ void pg_sweep_answers(void *lane);
 void pg_settle_all(
 	struct pg_task *tasks, size_t count, enum td_status status, const struct td_err *err);
 
-/* Tells the lane each task's outcome. */
-void pg_finish_all(struct pg_task *tasks, size_t count);
+/* Tells the lane each task's outcome. TD_IO, a server without room, is TD_UNAVAILABLE for whoever
+ * asked, and told to the observer. */
+void pg_finish_all(struct pg_lane *l, struct pg_task *tasks, size_t count);
 
 /* Columns that are built up row by row and sent as arrays. */
 struct pg_columns {

@@ -183,7 +183,7 @@ void pg_run_writes(void *ctx, struct lane_job **jobs, size_t count)
 	size_t left = keep_unsettled(tasks, count);
 	for (size_t i = 0; i < left; i++)
 		lane_defer(&tasks[i].op->job);
-	pg_finish_all(tasks + left, count - left);
+	pg_finish_all(l, tasks + left, count - left);
 	if (r.lost_race)
 		(void)poll(NULL, 0, PAUSE_LEAST_MS + (int)randombytes_uniform(PAUSE_MS));
 }
