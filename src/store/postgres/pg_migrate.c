@@ -245,6 +245,13 @@ static enum td_status apply_in_transaction(
 static enum td_status apply_without(
 	struct migration *m, const struct migrate_file *file, struct td_err *err)
 {
+	if (m->pooled)
+		return td_err_set(err, TD_DENIED,
+			"it runs without a transaction, and through a connection pooler nothing "
+			"keeps two "
+			"processes apart. Run tools-dashboard migrate once with a DATABASE_URL "
+			"that leads "
+			"to the server itself");
 	enum td_status status = run_sql(m, records_sql, err);
 	if (status == TD_OK)
 		status = record(m, file, /* unfinished= */ true, err);
