@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from disk import Shim, harness  # noqa: E402  (needs the path above)
 
 start_server = harness.start_server
+store = harness.store
 
 
 @pytest.fixture

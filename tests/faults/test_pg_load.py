@@ -114,3 +114,36 @@ def judge(load, back, p99):
     assert slowest < STORE_TIMEOUT + 2
     assert recovered[0] <= (2 if LONG else 6)
     assert p99 <= (0.020 if LONG else 0.200)
+
+
+def users_of(pg):
+    return [row[0] for row in pg.sql("SELECT id FROM users", "main_db")]
+
+
+def test_kill_under_load_loses_no_acknowledged_user_and_doubles_none(start_server, tmp_path):
+    """kill -9 of the service again and again; what is there is read by another client."""
+    rounds, seconds = (10, 10) if LONG else (2, 2)
+    pg = PgServer().start(*OPTIONS)
+    try:
+        pg.database("main_db")
+        env = {"DATABASE_URL": url(pg.port, "main_db")}
+        server = start_server.ready(tmp_path, release=True, env=env)
+        key = server.make_key()
+        acknowledged = []
+        for number in range(rounds):
+            load = Load(server, key, prefix=f"r{number}-")
+            cut = threading.Timer(seconds, server.process.kill)
+            cut.start()
+            load.run(seconds * 10)
+            server.kill()
+            assert len(load.acknowledged) >= 100 and not load.refused
+            acknowledged += load.acknowledged
+            server = start_server.ready(tmp_path, release=True, env=env)
+        found = users_of(pg)
+        assert len(found) == len(set(found))
+        missing = set(acknowledged) - set(found)
+        assert not missing, f"{len(missing)} of {len(acknowledged)} acknowledged users are lost"
+    finally:
+        pg.remove()
+    note = "" if LONG else " (shortened: TD_LONG=1 runs 10 rounds of 10 s)"
+    print(f"\n{rounds} kills, {len(acknowledged)} acknowledged users, none lost{note}")
