@@ -114,7 +114,7 @@ static void on_bad_row(void *ctx, const struct store_bad_row *row)
 }
 
 /* Begins to connect; does not wait. */
-struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries)
+struct store *pgdb_begin(const struct pgdb_wish *wish)
 {
 	struct store_postgres_config config = {
 		.password = give_password,
@@ -122,8 +122,9 @@ struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries)
 		.clock = &td_clock_system,
 		.connect_timeout_ms = 5000,
 		.store_timeout_ms = 10000,
-		.queue_limit = queue_limit,
-		.schedule = {.max_retries = retries, .initial_ms = 100, .max_ms = 500},
+		.queue_limit = wish->queue_limit,
+		.lifetime_ms = wish->lifetime_ms,
+		.schedule = {.max_retries = wish->retries, .initial_ms = 100, .max_ms = 500},
 		.bad_row = on_bad_row,
 		.observer = {.connecting = on_nothing,
 			.start_failed = on_start_failed,
@@ -135,7 +136,7 @@ struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries)
 	};
 	config.url = (struct connect_url){.scheme = "postgresql",
 		.user = "user",
-		.database = name,
+		.database = wish->database,
 		.hosts = {{"127.0.0.1", (uint16_t)port}},
 		.host_count = 1};
 	struct store *store = NULL;
@@ -145,7 +146,8 @@ struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries)
 
 static struct store *create(const char *name, size_t queue_limit)
 {
-	struct store *store = pgdb_begin(name, queue_limit, 3);
+	const struct pgdb_wish wish = {.database = name, .queue_limit = queue_limit, .retries = 3};
+	struct store *store = pgdb_begin(&wish);
 	assert_int_equal(store_postgres_wait(store), TD_OK);
 	return store;
 }

@@ -11,7 +11,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#define LIFETIME_MS (45u * 60u * 1000u)
+#define LIFETIME_MS (45 * 60 * 1000)
 
 static uint64_t now_ms(void)
 {
@@ -44,16 +44,19 @@ static bool is_stale(struct pg_lane *l)
 	return PQstatus(l->conn) != CONNECTION_OK || PQisBusy(l->conn) != 0;
 }
 
-static enum td_status set_timeouts(
+static enum td_status set_session(
 	struct pg_lane *l, const struct connect_limit *limit, struct td_err *err)
 {
-	char sql[500];
+	char sql[600];
 	/* The server must notice, too, that we are gone: until then a batch that was cut off holds
 	 * its locks, and the repeat waits for them. */
 	(void)snprintf(sql, sizeof(sql),
 		"SELECT set_config('statement_timeout', '%lld', false),"
 		" set_config('idle_in_transaction_session_timeout', '%lld', false),"
 		" set_config('lock_timeout', '%d', false),"
+		/* The plan for an array of unknown length reads by the index; one for the values of
+		 * a large batch may read the whole table. */
+		" set_config('plan_cache_mode', 'force_generic_plan', false),"
 		" set_config('tcp_keepalives_idle', '10', false),"
 		" set_config('tcp_keepalives_interval', '5', false),"
 		" set_config('tcp_keepalives_count', '3', false)",
@@ -103,7 +106,7 @@ static bool prepare_all(struct pg_lane *l, const struct connect_limit *limit)
 static bool set_up(struct pg_lane *l, const struct connect_limit *limit)
 {
 	bool pooled = atomic_load(&l->store->pooled);
-	if (!pooled && set_timeouts(l, limit, NULL) != TD_OK)
+	if (!pooled && set_session(l, limit, NULL) != TD_OK)
 		return false;
 	return PQenterPipelineMode(l->conn) == 1 && (pooled || prepare_all(l, limit));
 }
@@ -164,7 +167,9 @@ enum td_status pg_lane_ensure(
 	}
 	connect_backoff_reset(&l->backoff);
 	l->not_before_ms = 0;
-	l->retire_ms = now_ms() + LIFETIME_MS - randombytes_uniform(LIFETIME_MS / 5);
+	int64_t most_ms = l->store->config.lifetime_ms;
+	l->retire_ms = now_ms() + (uint64_t)connect_lifetime(most_ms != 0 ? most_ms : LIFETIME_MS,
+					  randombytes_random());
 	return TD_OK;
 }
 
