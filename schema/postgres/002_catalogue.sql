@@ -1,7 +1,7 @@
 -- Packages, and what is told about them. A change by anybody announces itself.
 CREATE TABLE subscription_packages (
 	id text PRIMARY KEY DEFAULT gen_random_uuid()::text CHECK (length(id) BETWEEN 1 AND 64),
-	slug text NOT NULL UNIQUE CHECK (slug ~ '^[a-z0-9-]{1,64}$'),
+	slug text NOT NULL UNIQUE CHECK (slug ~ '^[A-Za-z0-9._~-]{1,64}$' AND slug NOT IN ('.', '..')),
 	name text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
 	description text NOT NULL DEFAULT '' CHECK (length(description) <= 4000),
 	price_monthly numeric(12,2) NOT NULL CHECK (price_monthly >= 0),

@@ -28,6 +28,8 @@ CREATE UNIQUE INDEX user_subscriptions_live ON user_subscriptions (user_id)
 	WHERE status IN ('trialing', 'active', 'past_due');
 CREATE INDEX user_subscriptions_by_user ON user_subscriptions (user_id, created_at);
 CREATE INDEX user_subscriptions_by_package ON user_subscriptions (package_id);
+CREATE INDEX user_subscriptions_by_pending_package ON user_subscriptions (pending_package_id)
+	WHERE pending_package_id IS NOT NULL;
 CREATE INDEX user_subscriptions_due ON user_subscriptions (current_period_end)
 	WHERE status IN ('trialing', 'active', 'past_due');
 

@@ -22,6 +22,12 @@ int64_t connect_backoff_next(struct connect_backoff *b, enum connect_pace pace, 
 	return half + (int64_t)((uint64_t)half * chance / UINT32_MAX);
 }
 
+int64_t connect_lifetime(int64_t most_ms, uint32_t chance)
+{
+	int64_t fifth = most_ms / 5;
+	return most_ms - (int64_t)((uint64_t)fifth * chance / UINT32_MAX);
+}
+
 void connect_backoff_reset(struct connect_backoff *b)
 {
 	b->ceiling_ms = 0;

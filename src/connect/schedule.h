@@ -32,6 +32,11 @@ struct connect_backoff {
  * doubles, plus a part of the other half that `chance` (0 to UINT32_MAX) chooses. */
 int64_t connect_backoff_next(struct connect_backoff *b, enum connect_pace pace, uint32_t chance);
 
+/* How long a connection may be used before another takes its place (by which a changed address is
+ * noticed): from four fifths of `most_ms` up to it, so that those that were made together do not
+ * end together. */
+int64_t connect_lifetime(int64_t most_ms, uint32_t chance);
+
 /* After real success: connected, and one query answered. */
 void connect_backoff_reset(struct connect_backoff *b);
 

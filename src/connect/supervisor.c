@@ -16,6 +16,14 @@
 
 #define REMIND_MS 30000
 
+/* After the first success an attempt must not hang longer than the back-off may be: a server that
+ * comes back is found by the next one. A server that has become slow gets its time every few
+ * attempts. */
+#define BRISK_MS       1000
+#define BRISK_IN_A_ROW 8
+#define PATIENT_EVERY  4
+#define PAUSE_LEAST_MS 50
+
 struct connect_supervisor {
 	struct connect_supervisor_config config; /* set before start, then read-only */
 	struct td_lock lock;
@@ -26,7 +34,8 @@ struct connect_supervisor {
 	bool interrupted;         /* nobody waits for it any more; guarded by lock */
 	atomic_bool stop;         /* set under the lock, so that no wait misses it; read anywhere */
 	struct td_thread thread;
-	bool joined; /* the stopping thread only */
+	int64_t took_ms; /* the last attempt that succeeded; the supervisor's thread only */
+	bool joined;     /* the stopping thread only */
 };
 
 /* How much a failure tells, from little to much: the order of the layers. */
@@ -128,16 +137,20 @@ static bool pause_for(struct connect_supervisor *s, int64_t wait_ms)
 	return go_on;
 }
 
-static enum td_status attempt(struct connect_supervisor *s, struct connect_failures *failures)
+static enum td_status attempt(
+	struct connect_supervisor *s, int64_t timeout_ms, struct connect_failures *failures)
 {
+	uint64_t began_ms = td_clock_mono_ns() / 1000000u;
 	failures->count = 0;
 	td_lock_take(&s->lock);
 	s->health.attempts++;
 	td_lock_give(&s->lock);
-	struct connect_limit limit = limit_of(s, s->config.timeout_ms);
+	struct connect_limit limit = limit_of(s, timeout_ms);
 	enum td_status status = s->config.port.attempt(s->config.port.ctx, &limit, failures);
 	if (status != TD_OK)
 		note_failure(s, failures);
+	else
+		s->took_ms = (int64_t)(td_clock_mono_ns() / 1000000u - began_ms);
 	return status;
 }
 
@@ -149,7 +162,7 @@ static bool start_up(struct connect_supervisor *s, struct connect_failures *fail
 	uint64_t began_ms = td_clock_mono_ns() / 1000000u;
 	int64_t wait_ms;
 	o->connecting(o->ctx);
-	while (attempt(s, failures) != TD_OK) {
+	while (attempt(s, s->config.timeout_ms, failures) != TD_OK) {
 		if (is_stopping(s))
 			return false;
 		if (!connect_schedule_next(&schedule, &wait_ms)) {
@@ -186,20 +199,39 @@ static void tell_still_down(struct connect_supervisor *s, struct outage *outage,
 	o->still_down(o->ctx, (int64_t)(now_ms - outage->began_ms), failures);
 }
 
+/* How long the next attempt may take, after `in_vain` of them. */
+static int64_t brisk_timeout(const struct connect_supervisor *s, unsigned in_vain)
+{
+	int64_t brisk_ms = s->took_ms * 4 > BRISK_MS ? s->took_ms * 4 : BRISK_MS;
+	bool patient = in_vain >= BRISK_IN_A_ROW && in_vain % PATIENT_EVERY == 0;
+	return patient || brisk_ms > s->config.timeout_ms ? s->config.timeout_ms : brisk_ms;
+}
+
+/* The pause counts from the attempt's beginning: one that hung was pause enough. False: stopped. */
+static bool back_off(struct connect_supervisor *s, struct connect_backoff *backoff,
+	const struct connect_failures *failures, uint64_t began_ms)
+{
+	enum connect_pace pace = connect_class_pace(connect_failures_worst(failures)->class);
+	int64_t wait_ms = connect_backoff_next(backoff, pace, randombytes_random());
+	wait_ms -= (int64_t)(td_clock_mono_ns() / 1000000u - began_ms);
+	return pause_for(s, wait_ms > PAUSE_LEAST_MS ? wait_ms : PAUSE_LEAST_MS);
+}
+
 /* The second phase, after a loss. False: stopped. */
 static bool reconnect(struct connect_supervisor *s, struct connect_failures *failures)
 {
 	struct connect_backoff backoff = {0};
+	uint64_t began_ms = td_clock_mono_ns() / 1000000u;
 	struct outage outage = {.began_ms = td_clock_mono_ns() / 1000000u};
 	const struct connect_observer *o = &s->config.observer;
-	while (attempt(s, failures) != TD_OK) {
+	for (unsigned in_vain = 0; attempt(s, brisk_timeout(s, in_vain), failures) != TD_OK;
+		in_vain++) {
 		if (is_stopping(s))
 			return false;
 		tell_still_down(s, &outage, failures);
-		enum connect_pace pace = connect_class_pace(
-			connect_failures_worst(failures)->class);
-		if (!pause_for(s, connect_backoff_next(&backoff, pace, randombytes_random())))
+		if (!back_off(s, &backoff, failures, began_ms))
 			return false;
+		began_ms = td_clock_mono_ns() / 1000000u;
 	}
 	enter(s, CONNECT_IS_UP);
 	o->up(o->ctx, /* again= */ true,

@@ -91,6 +91,9 @@ struct connect_observer {
 	/* An attempt to reconnect failed for another reason than the one before (or half a minute
 	 * has passed). */
 	void (*still_down)(void *ctx, int64_t away_ms, const struct connect_failures *failures);
+	/* It is there, but cannot do what was asked: its disk is full, it has no memory. Called by
+	 * whoever was refused, once a minute at most; not by the supervisor. */
+	void (*refused)(void *ctx, const struct td_err *err);
 	void *ctx;
 };
 

@@ -261,6 +261,16 @@ static enum td_status adopt_ports(
 	return status;
 }
 
+/* libpq reads so what others write. */
+static void adopt_ssl(struct connect_url *url)
+{
+	for (size_t i = 0; i < url->param_count; i++) {
+		struct connect_param *param = &url->params[i];
+		if (strcmp(param->name, "ssl") == 0 && strcmp(param->value, "true") == 0)
+			*param = (struct connect_param){"sslmode", "require"};
+	}
+}
+
 static enum td_status adopt_params(const struct parser *p, struct connect_url *url)
 {
 	const char *host = connect_url_param(url, "host"), *port = connect_url_param(url, "port");
@@ -268,6 +278,7 @@ static enum td_status adopt_params(const struct parser *p, struct connect_url *u
 		   *password = connect_url_param(url, "password"),
 		   *database = connect_url_param(url, "dbname");
 	enum td_status status = TD_OK;
+	adopt_ssl(url);
 	if (connect_url_param(url, "hostaddr") != NULL)
 		return refuse(p, "the parameter hostaddr is not supported: write the address as "
 				 "the host");

@@ -54,6 +54,9 @@ static void put_lane_numbers(struct td_buf *out, const struct lanes *lanes)
 			offsetof(struct lane_stats, refused)},
 		{"tools_dashboard_lane_expired_total", "counter",
 			"Operations whose deadline passed.", offsetof(struct lane_stats, expired)},
+		{"tools_dashboard_lane_deferred_total", "counter",
+			"Operations that were put behind the others, to be tried again.",
+			offsetof(struct lane_stats, deferred)},
 		{"tools_dashboard_lane_finished_total", "counter", "Operations that were run.",
 			offsetof(struct lane_stats, finished)},
 	};

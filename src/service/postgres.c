@@ -112,6 +112,13 @@ static void on_gave_up(
 	say(TD_LOG_ERROR, "postgres.gave_up", failures, text);
 }
 
+static void on_bad_row(void *ctx, const struct store_bad_row *row)
+{
+	(void)ctx;
+	td_log(TD_LOG_WARNING, "postgres.row", "%.*s %.*s is left out: %.*s",
+		TD_SLICE_ARG(row->table), TD_SLICE_ARG(row->key), TD_SLICE_ARG(row->why));
+}
+
 static void on_up(void *ctx, bool again, int64_t away_ms)
 {
 	(void)ctx;
@@ -121,6 +128,15 @@ static void on_up(void *ctx, bool again, int64_t away_ms)
 	else
 		td_log(TD_LOG_INFO, "postgres.reconnected", "PostgreSQL is back after %.1f s",
 			(double)away_ms / 1000.0);
+}
+
+static void on_refused(void *ctx, const struct td_err *err)
+{
+	const struct td_log_field fields[] = {{"check", "postgres.capacity"}, {NULL, NULL}};
+	(void)ctx;
+	td_log_fields(TD_LOG_WARNING, "postgres.refused", fields,
+		"PostgreSQL cannot do what is asked: %s. Free disk space or memory on its machine",
+		err->text);
 }
 
 static void on_lost(void *ctx, const struct connect_failures *failures)
@@ -148,6 +164,15 @@ static enum td_status give_password(
 	return settings_postgres_password(ctx, arena, ret_password, err);
 }
 
+static struct connect_schedule schedule_of(const struct settings *settings)
+{
+	return (struct connect_schedule){
+		.max_retries = settings->connect_max_retries,
+		.initial_ms = settings->connect_initial_delay_ms,
+		.max_ms = settings->connect_max_delay_ms,
+	};
+}
+
 enum td_status postgres_create(const struct settings *settings, const char *command,
 	struct store **ret_store, struct td_err *err)
 {
@@ -161,18 +186,21 @@ enum td_status postgres_create(const struct settings *settings, const char *comm
 		.clock = &td_clock_system,
 		.connect_timeout_ms = settings->connect_timeout_ms,
 		.store_timeout_ms = settings->store_timeout_ms,
-		.schedule = {.max_retries = settings->connect_max_retries,
-			.initial_ms = settings->connect_initial_delay_ms,
-			.max_ms = settings->connect_max_delay_ms},
+		.schedule = schedule_of(settings),
+		.bad_row = on_bad_row,
 		.observer = {.connecting = on_connecting,
 			.start_failed = on_start_failed,
 			.gave_up = on_gave_up,
 			.up = on_up,
 			.lost = on_lost,
 			.still_down = on_still_down,
+			.refused = on_refused,
 			.ctx = ctx},
 	};
-	return store_postgres_create(&config, ret_store, err);
+	enum td_status status = store_postgres_create(&config, ret_store, err);
+	if (status == TD_INVALID)
+		(void)td_err_context(err, "DATABASE_URL");
+	return status;
 }
 
 static void warn_of_server(const struct store_postgres_server *server)
@@ -209,6 +237,24 @@ static bool may_go_on(postgres_go_on_fn *go_on, void *go_on_ctx)
 	return go_on == NULL || go_on(go_on_ctx);
 }
 
+/* The same for a command, which gives up in the end. */
+static bool may_retry(struct connect_schedule *schedule)
+{
+	char seconds[32];
+	int64_t wait_ms;
+	if (!connect_schedule_next(schedule, &wait_ms))
+		return false;
+	put_seconds(wait_ms, seconds);
+	td_log(TD_LOG_INFO, "migrate.retrying", "Retrying in %s seconds...", seconds);
+	(void)poll(NULL, 0, (int)wait_ms);
+	return true;
+}
+
+static bool is_lost(enum td_status status)
+{
+	return status == TD_UNAVAILABLE || status == TD_TIMEOUT;
+}
+
 enum td_status postgres_migrate(struct store *store, const struct settings *settings,
 	postgres_go_on_fn *go_on, void *go_on_ctx, struct td_err *err)
 {
@@ -218,15 +264,20 @@ enum td_status postgres_migrate(struct store *store, const struct settings *sett
 		.go_on = go_on,
 		.go_on_ctx = go_on_ctx,
 	};
-	for (bool told = false;; told = true) {
-		enum td_status status = store_postgres_migrate(store, &migration, err);
-		bool lost = status == TD_UNAVAILABLE || status == TD_TIMEOUT;
-		if (lost && !told)
-			td_log_err(TD_LOG_WARNING, "migrate.again",
-				"The migration was interrupted and is tried again", err);
-		if (!lost || !may_go_on(go_on, go_on_ctx))
-			return status;
+	struct connect_schedule schedule = schedule_of(settings);
+	enum td_status status = store_postgres_migrate(store, &migration, err);
+	if (is_lost(status))
+		td_log_err(TD_LOG_WARNING, "migrate.again",
+			"The migration was interrupted and is tried again", err);
+	while (is_lost(status)) {
+		if (go_on == NULL ? !may_retry(&schedule) : !may_go_on(go_on, go_on_ctx))
+			break;
+		status = store_postgres_migrate(store, &migration, err);
 	}
+	if (is_lost(status))
+		(void)td_err_context(err, "PostgreSQL was lost during the migration; run "
+					  "`tools-dashboard migrate` again when it is back");
+	return status;
 }
 
 static enum td_status look_at_schema(

@@ -20,7 +20,9 @@ enum td_status postgres_wait(struct store *store, struct td_err *err) TD_MUST_CH
 /* Asked about every second; false: stop waiting. */
 typedef bool postgres_go_on_fn(void *ctx);
 
-/* Migrates, and after a lost connection again. TD_SCHEMA, TD_STOPPING, others as migrate_run(). */
+/* Migrates, and after a lost connection again: as long as go_on says so; without one (a command),
+ * on the schedule of CONNECT_*, then TD_UNAVAILABLE. TD_SCHEMA, TD_STOPPING, others as
+ * migrate_run(). */
 enum td_status postgres_migrate(struct store *store, const struct settings *settings,
 	postgres_go_on_fn *go_on, void *go_on_ctx, struct td_err *err) TD_MUST_CHECK;
 

@@ -76,7 +76,7 @@ static bool open_postgres(struct service *service)
 	struct store *store = NULL;
 	service_set_reason(service, "PostgreSQL is being connected");
 	if (postgres_create(service->settings, service->application, &store, &err) != TD_OK) {
-		fail(service, TD_EXIT_FAILED, &err);
+		fail(service, exit_code_of_store(&err), &err);
 		return false;
 	}
 	publish_store(service, store);

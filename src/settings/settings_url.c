@@ -1,4 +1,5 @@
 /* The URL of a database (RFC 3986 syntax), and how to show one without its password. */
+#include "settings/settings_libpq.h"
 #include "settings/settings_value.h"
 
 #include "connect/url.h"
@@ -100,6 +101,8 @@ static enum td_status read_postgres(
 	struct connect_url url;
 	enum td_status status = connect_url_parse(
 		text, "", SETTINGS_POSTGRES_PORT, arena, &url, err);
+	if (status == TD_OK)
+		status = settings_check_libpq(&url, err);
 	if (status == TD_OK)
 		*ret_path = NULL;
 	return status;

@@ -48,7 +48,7 @@ struct store_op;
  *
  * - SUBSCRIPTION_GET: of in.user.id. TD_OK: out.subscriptions[0] is the live one, or the latest;
  *   out.subscription_count is 0 where the user never had one. TD_NOTFOUND: there is no such user. A
- *   row outside the rules is left out and named in out.bad_rows.
+ *   row outside the rules is left out, and named in out.bad_rows or told of by the store.
  * - SUBSCRIBE: in.subscription and in.history are inserted: one row, whose cycle, price and times
  *   are the subscription's. TD_OK. TD_EXISTS: the user has a live
  *   subscription. TD_NOTFOUND: out.missing says whether it is the user or the package.
@@ -269,7 +269,9 @@ struct store_op {
 	/* The store's own: what earlier tries left. Zero at first. */
 	struct {
 		bool repeated;        /* one of them may have been committed */
-		struct td_slice mark; /* what it would be recognised by; NULL pointer: none yet */
+		bool blocked;         /* the last one met a lock of somebody else's */
+		unsigned collisions;  /* those that a row of somebody else's stood in the way of */
+		struct td_slice mark; /* what it is recognised by; NULL pointer: none yet */
 	} tried;
 };
 

@@ -1,8 +1,9 @@
 /* Invariants, all under `lock`:
- *  1. `held` lists every job between submit and release, in the order of submission; `queue` those
- * of them in state WAITING, in the same order.
+ *  1. `held` lists every job between submit and release, in the order of submission (or of being
+ * deferred); `queue` those of them in state WAITING, in the same order.
  *  2. WAITING -> RUNNING (taken into a batch) | DONE (expired, stopped); RUNNING -> DONE (finished)
- * | ABANDONED (expired while its batch runs); ABANDONED -> released after the batch.
+ * | WAITING (deferred) | ABANDONED (expired while its batch runs); ABANDONED -> released after the
+ * batch.
  *  3. Whoever moves a job out of WAITING or RUNNING to DONE or ABANDONED calls its `done`, after
  * giving the lock back. So it is called once. Jobs may have different deadlines: lane_expire()
  * looks at all that are held, but only when the earliest deadline has passed. */
@@ -61,6 +62,7 @@ static void unhold_locked(struct lane *l, struct lane_job *job)
 
 static void enqueue_locked(struct lane *l, struct lane_job *job)
 {
+	job->state = JOB_WAITING;
 	job->next_queued = NULL;
 	if (l->queue_last != NULL)
 		l->queue_last->next_queued = job;
@@ -91,8 +93,7 @@ enum td_status lane_submit(struct lane *l, struct lane_job *job)
 		status = TD_BUSY;
 		l->stats.refused++;
 	} else {
-		job->submitted_ms = now_ms;
-		job->state = JOB_WAITING;
+		job->queued_ms = now_ms;
 		job->outcome = TD_INTERNAL;
 		hold_locked(l, job);
 		enqueue_locked(l, job);
@@ -109,6 +110,11 @@ enum td_status lane_submit(struct lane *l, struct lane_job *job)
 void lane_finish(struct lane_job *job, enum td_status status)
 {
 	job->outcome = status;
+}
+
+void lane_defer(struct lane_job *job)
+{
+	job->deferred = true;
 }
 
 bool lane_is_abandoned(struct lane *l, const struct lane_job *job)
@@ -134,7 +140,8 @@ static size_t take_batch_locked(struct lane *l)
 	while (l->queue_first != NULL && count < l->config.batch_limit) {
 		struct lane_job *job = dequeue_locked(l);
 		job->state = JOB_RUNNING;
-		l->stats.wait_ms_total += now_ms - job->submitted_ms;
+		job->deferred = false;
+		l->stats.wait_ms_total += now_ms - job->queued_ms;
 		l->batch[count++] = job;
 	}
 	if (count == 0)
@@ -145,32 +152,52 @@ static size_t take_batch_locked(struct lane *l)
 	return count;
 }
 
-/* Settles the batch under one lock; those that nobody answered yet come first in l->batch. */
-static size_t settle_batch_locked(struct lane *l, size_t count)
+static void requeue_locked(struct lane *l, struct lane_job *job)
 {
-	size_t answered = 0;
+	job->queued_ms = td_clock_mono_ms(l->config.clock);
+	hold_locked(l, job);
+	enqueue_locked(l, job);
+	l->stats.deferred++;
+}
+
+/* The jobs that the lane lets go of stand first in its `batch`, and first among them those that are
+ * still to be answered. */
+struct settled {
+	size_t let_go, answered;
+};
+
+static struct settled settle_batch_locked(struct lane *l, size_t count)
+{
+	struct settled s = {0, 0};
 	for (size_t i = 0; i < count; i++) {
 		struct lane_job *job = l->batch[i];
+		bool abandoned = job->state == JOB_ABANDONED;
 		unhold_locked(l, job);
-		if (job->state == JOB_ABANDONED)
+		if (job->deferred && !abandoned) {
+			requeue_locked(l, job);
 			continue;
-		job->state = JOB_DONE;
-		l->batch[i] = l->batch[answered];
-		l->batch[answered++] = job;
+		}
+		l->batch[s.let_go] = job;
+		if (!abandoned) {
+			job->state = JOB_DONE;
+			l->batch[s.let_go] = l->batch[s.answered];
+			l->batch[s.answered++] = job;
+		}
+		s.let_go++;
 	}
 	l->stats.running = 0;
-	l->stats.finished += answered;
-	return answered;
+	l->stats.finished += s.answered;
+	return s;
 }
 
 static void run_batch(struct lane *l, size_t count)
 {
 	l->config.run(l->config.ctx, l->batch, count);
 	td_lock_take(&l->lock);
-	size_t answered = settle_batch_locked(l, count);
+	struct settled s = settle_batch_locked(l, count);
 	td_lock_give(&l->lock);
-	for (size_t i = 0; i < count; i++) {
-		if (i < answered)
+	for (size_t i = 0; i < s.let_go; i++) {
+		if (i < s.answered)
 			l->batch[i]->done(l->batch[i], l->batch[i]->outcome);
 		l->batch[i]->release(l->batch[i]);
 	}

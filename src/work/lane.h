@@ -37,12 +37,14 @@ struct lane_job {
 	/* The lane's own. */
 	struct lane_job *next_queued;
 	struct lane_job *prev, *next; /* all jobs that the lane holds, oldest first */
-	uint64_t submitted_ms;
+	uint64_t queued_ms;
 	enum td_status outcome;
+	bool deferred;
 	uint8_t state;
 };
 
-/* Runs jobs[0..count) as one batch in the lane's thread and calls lane_finish() once for each. */
+/* Runs jobs[0..count) as one batch in the lane's thread and calls lane_finish() or lane_defer()
+ * once for each. */
 typedef void lane_run_fn(void *ctx, struct lane_job **jobs, size_t count);
 
 struct lane_config {
@@ -70,6 +72,10 @@ enum td_status lane_submit(struct lane *lane, struct lane_job *job) TD_MUST_CHEC
 /* Says a job's outcome; only from within run(), once for each job. */
 void lane_finish(struct lane_job *job, enum td_status status);
 
+/* Instead: nothing was done, and the job waits again, behind all that wait now. Its deadline and
+ * the lane's end go on counting. */
+void lane_defer(struct lane_job *job);
+
 /* True when nobody waits for the job any more, so that run() may leave it out. Only from within
  * run(). */
 bool lane_is_abandoned(struct lane *lane, const struct lane_job *job);
@@ -93,9 +99,9 @@ void lane_destroy(struct lane *lane);
 struct lane_stats {
 	size_t waiting; /* now in the queue */
 	size_t running; /* now in a batch */
-	uint64_t submitted, refused, expired, finished, batches;
+	uint64_t submitted, refused, expired, finished, deferred, batches;
 	uint64_t batch_sizes[LANE_HISTOGRAM]; /* how many batches of each size */
-	uint64_t wait_ms_total;               /* from submit to the start of the batch */
+	uint64_t wait_ms_total;               /* in the queue */
 };
 
 /* Any thread. */

@@ -218,6 +218,30 @@ static void test_catalogue_apply_is_all_or_none(void **state)
 	store_op_free(op);
 }
 
+/* What can be a segment of a path can be a slug, and nothing else. */
+static void test_catalogue_slugs_are_segments_of_a_path(void **state)
+{
+	struct contract *c = *state;
+	static const char *const good[] = {"a", "Pro-2", "pro_2.x~Y", "..."};
+	static const char *const bad[] = {"", ".", "..", "a/b", "a b", "\xC3\xA4", "a\n"};
+	struct store_change change = {.kind = STORE_PUT_PACKAGE, .package = packages[0]};
+	change.package.id = (struct td_slice){NULL, 0};
+	for (size_t i = 0; i < TD_ARRAY_LEN(good); i++) {
+		change.package.slug = td_slice_str(good[i]);
+		contract_expect(c->store, apply(&change, 1), TD_OK);
+	}
+	for (size_t i = 0; i < TD_ARRAY_LEN(bad); i++) {
+		change.package.slug = td_slice_str(bad[i]);
+		struct store_op *op = apply(&change, 1);
+		assert_int_not_equal(store_call(c->store, &op, NULL), TD_OK);
+		store_op_free(op);
+	}
+	struct store_op *op = read_all(c);
+	assert_int_equal(op->out.catalogue.package_count, TD_ARRAY_LEN(good));
+	assert_int_equal(op->out.bad_row_count, 0);
+	store_op_free(op);
+}
+
 /* ---- being told of changes */
 
 static void note_change(void *ctx)
@@ -365,6 +389,7 @@ int contract_run_catalogue(void)
 		CONTRACT_TEST(test_catalogue_fills_in_id_and_times),
 		CONTRACT_TEST(test_catalogue_apply_puts_and_deletes),
 		CONTRACT_TEST(test_catalogue_apply_is_all_or_none),
+		CONTRACT_TEST(test_catalogue_slugs_are_segments_of_a_path),
 		CONTRACT_TEST(test_catalogue_changes_are_told),
 		CONTRACT_TEST(test_catalogue_no_call_after_it_was_unset),
 		CONTRACT_TEST(test_catalogue_users_are_no_change),

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static atomic_uint passwords_given;
+static atomic_uint passwords_given, bad_rows_told;
 static char cluster[64];
 static unsigned port;
 
@@ -51,6 +51,12 @@ static void on_lost(void *ctx, const struct connect_failures *failures)
 {
 	(void)ctx;
 	(void)failures;
+}
+
+static void on_refused(void *ctx, const struct td_err *err)
+{
+	(void)ctx;
+	(void)err;
 }
 
 static void on_still_down(void *ctx, int64_t away_ms, const struct connect_failures *failures)
@@ -100,8 +106,15 @@ static enum td_status give_password(
 	return *ret_password != NULL ? TD_OK : TD_NOMEM;
 }
 
+static void on_bad_row(void *ctx, const struct store_bad_row *row)
+{
+	(void)ctx;
+	(void)row;
+	atomic_fetch_add(&bad_rows_told, 1);
+}
+
 /* Begins to connect; does not wait. */
-struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries)
+struct store *pgdb_begin(const struct pgdb_wish *wish)
 {
 	struct store_postgres_config config = {
 		.password = give_password,
@@ -109,18 +122,21 @@ struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries)
 		.clock = &td_clock_system,
 		.connect_timeout_ms = 5000,
 		.store_timeout_ms = 10000,
-		.queue_limit = queue_limit,
-		.schedule = {.max_retries = retries, .initial_ms = 100, .max_ms = 500},
+		.queue_limit = wish->queue_limit,
+		.lifetime_ms = wish->lifetime_ms,
+		.schedule = {.max_retries = wish->retries, .initial_ms = 100, .max_ms = 500},
+		.bad_row = on_bad_row,
 		.observer = {.connecting = on_nothing,
 			.start_failed = on_start_failed,
 			.gave_up = on_gave_up,
 			.up = on_up,
 			.lost = on_lost,
-			.still_down = on_still_down},
+			.still_down = on_still_down,
+			.refused = on_refused},
 	};
 	config.url = (struct connect_url){.scheme = "postgresql",
 		.user = "user",
-		.database = name,
+		.database = wish->database,
 		.hosts = {{"127.0.0.1", (uint16_t)port}},
 		.host_count = 1};
 	struct store *store = NULL;
@@ -130,7 +146,8 @@ struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries)
 
 static struct store *create(const char *name, size_t queue_limit)
 {
-	struct store *store = pgdb_begin(name, queue_limit, 3);
+	const struct pgdb_wish wish = {.database = name, .queue_limit = queue_limit, .retries = 3};
+	struct store *store = pgdb_begin(&wish);
 	assert_int_equal(store_postgres_wait(store), TD_OK);
 	return store;
 }
@@ -258,6 +275,11 @@ void pgdb_stop(void)
 	(void)snprintf(words, sizeof(words), "stop %s && rm -rf %s", cluster, cluster);
 	if (run_script(words, out, sizeof(out)) != 0)
 		(void)fprintf(stderr, "the server in %s could not be stopped\n", cluster);
+}
+
+unsigned pgdb_bad_rows_told(void)
+{
+	return atomic_load(&bad_rows_told);
 }
 
 unsigned pgdb_passwords_given(void)

@@ -26,13 +26,27 @@ void pgdb_exec(void *db, const char *sql);      /* the same on a connection of i
 void pgdb_let_go(void *db);                     /* closes the holder */
 bool pgdb_finds(PGconn *conn, const char *sql); /* whether a query gives a row */
 
-/* A store that begins to connect; nobody has waited for it. */
-struct store *pgdb_begin(const char *name, size_t queue_limit, int64_t retries);
+/* A store that is not as the suite's are. */
+struct pgdb_wish {
+	const char *database; /* its name is borrowed until the store is destroyed */
+	size_t queue_limit;
+	int64_t retries, lifetime_ms;
+};
+
+/* Begins to connect; nobody has waited for it. */
+struct store *pgdb_begin(const struct pgdb_wish *wish);
 
 /* One for each attempt to connect, of all stores. */
 unsigned pgdb_passwords_given(void);
 
+/* Bad rows that all stores told of. */
+unsigned pgdb_bad_rows_told(void);
+
 /* The groups of tests that only PostgreSQL has. */
 int pgdb_run_repeats(void);
+int pgdb_run_locks(void);
+int pgdb_run_rows(void);
+int pgdb_run_connections(void);
+int pgdb_run_plans(void);
 
 #endif

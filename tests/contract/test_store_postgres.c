@@ -173,7 +173,8 @@ static void wait_for_store(void *ctx)
 /* Nobody need wait for the schedule's end when the process is stopping. */
 static void test_postgres_hurry_ends_the_wait_for_the_first_connection(void **state)
 {
-	struct late late = {.store = pgdb_begin("nowhere", 0, 50)};
+	const struct pgdb_wish wish = {.database = "nowhere", .retries = 50};
+	struct late late = {.store = pgdb_begin(&wish)};
 	struct td_thread thread;
 	(void)state;
 	assert_int_equal(td_thread_start(&thread, "late", wait_for_store, &late, NULL), TD_OK);
@@ -207,7 +208,8 @@ int main(void)
 	int failed = contract_run_users() + contract_run_keys() + contract_run_answers() +
 		     contract_run_catalogue() + contract_run_crowds() +
 		     contract_run_subscriptions() + contract_run_login() + run_postgres_only() +
-		     pgdb_run_repeats();
+		     pgdb_run_repeats() + pgdb_run_locks() + pgdb_run_rows() +
+		     pgdb_run_connections() + pgdb_run_plans();
 	pgdb_stop();
 	return failed == 0 ? 0 : 1;
 }

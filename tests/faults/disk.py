@@ -26,13 +26,13 @@ def _load_harness():
 harness = _load_harness()
 
 
-def _find_shim():
+def find_shim(name):
     for variable in ("TOOLS_DASHBOARD", "TOOLS_DASHBOARD_RELEASE"):
         folder = os.path.dirname(os.environ.get(variable, os.path.join(ROOT, "build", "x")))
-        path = os.path.join(folder, "tests", "faults", "shim_fsync.so")
+        path = os.path.join(folder, "tests", "faults", name + ".so")
         if os.path.exists(path):
             return path
-    raise AssertionError("shim_fsync.so is not built")
+    raise AssertionError(f"{name}.so is not built")
 
 
 class Shim:
@@ -49,7 +49,7 @@ class Shim:
             file.write(bytes(64))
         with open(control, "r+b") as file:
             self.control = mmap.mmap(file.fileno(), 64)
-        self.env = {"LD_PRELOAD": _find_shim(), "SHIM_PATH": self.database,
+        self.env = {"LD_PRELOAD": find_shim("shim_fsync"), "SHIM_PATH": self.database,
                     "SHIM_CONTROL": control}
         if shadow:
             os.mkdir(self.shadow)

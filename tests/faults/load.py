@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+import time
 
 ANSWER = re.compile(rb"HTTP/1\.1 (\d\d\d) .*?\r\n\r\n", re.S)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
@@ -14,6 +15,7 @@ class _Client(asyncio.Protocol):
         self.load, self.done = load, done
         self.buffer = b""
         self.user = self.transport = None
+        self.began = 0
 
     def connection_made(self, transport):
         self.transport = transport
@@ -24,6 +26,7 @@ class _Client(asyncio.Protocol):
             self.transport.close()
             return
         self.user = self.load.next_user()
+        self.began = time.monotonic()
         body = json.dumps({"email": self.user + "@example.org", "first_name": "Ada",
                            "last_name": "Lovelace"})
         self.transport.write((
@@ -40,7 +43,7 @@ class _Client(asyncio.Protocol):
         if len(self.buffer) < head.end() + length:
             return
         self.buffer = self.buffer[head.end() + length:]
-        self.load.answered(self.user, int(head.group(1)))
+        self.load.answered(self.user, int(head.group(1)), self.began)
         self._next()
 
     def connection_lost(self, reason):
@@ -57,6 +60,7 @@ class Load:
         self.acknowledged = []
         self.refused = {}
         self.on_answer = None
+        self.trace = None  # or a list: (begin, seconds, status) of each answer
         self.stopped = False
         self.end_at = None
 
@@ -66,7 +70,9 @@ class Load:
     def is_over(self):
         return self.stopped or asyncio.get_running_loop().time() >= self.end_at
 
-    def answered(self, user, status):
+    def answered(self, user, status, began):
+        if self.trace is not None:
+            self.trace.append((began, time.monotonic() - began, status))
         if status in (200, 201):
             self.acknowledged.append(user)
             if self.on_answer is not None:

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -118,8 +119,11 @@ class Client:
 class Server:
     """A running process of ours; the folder is its working directory and holds its database."""
 
-    def __init__(self, folder, command=("serve",), release=False, env=None):
+    def __init__(self, folder, command=("serve",), release=False, env=None, store=None):
         self.folder = str(folder)
+        self.store = store  # a PgDatabase; None: the SQLite file in the folder
+        if store is not None:
+            env = {"DATABASE_URL": store.url, **(env or {})}
         self.env = clean_env(**{"PORT": 0, **(env or {})})
         self.release = release
         self.command = command
@@ -185,6 +189,26 @@ class Server:
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
                               check=False)
 
+    def sql(self, statement, *values):
+        """The statement by another client, its values as ?; the rows that it gives."""
+        if self.store is not None:
+            return self.store.sql(statement.replace("%", "%%").replace("?", "%s"), values)
+        connection = sqlite3.connect(self.database, timeout=10, isolation_level=None)
+        try:
+            return connection.execute(statement, values).fetchall()
+        finally:
+            connection.close()
+
+    def dump(self):
+        """All that the database holds, as text."""
+        if self.store is not None:
+            return self.store.dump()
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
+        try:
+            return "\n".join(connection.iterdump())
+        finally:
+            connection.close()
+
     def make_key(self, name="test"):
         done = self.run("apikey", "create", "--name", name)
         assert done.returncode == 0, done.stderr
@@ -210,12 +234,16 @@ class Server:
 
 
 class Servers:
-    """Starts processes and ends all that are left at the end of the test."""
+    """Starts processes and ends all that are left at the end of the test. Each folder has its
+    database: a file in it, or one of `databases`."""
 
-    def __init__(self):
+    def __init__(self, databases=None):
         self.all = []
+        self.databases = databases
 
     def __call__(self, folder, **more):
+        if self.databases is not None:
+            more = {"store": self.databases.of(folder), **more}
         server = Server(folder, **more)
         self.all.append(server)
         return server
@@ -236,10 +264,26 @@ class Servers:
             raise failed
 
 
+def pytest_generate_tests(metafunc):
+    """A file with BOTH_STORES = True runs on SQLite and on a real PostgreSQL."""
+    if getattr(metafunc.module, "BOTH_STORES", False):
+        if "store" not in metafunc.fixturenames:
+            metafunc.fixturenames.append("store")
+        metafunc.parametrize("store", ["sqlite", "postgresql"], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def store(request):
+    """None for SQLite, else the databases by folder."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    return PgDatabases(request.getfixturevalue("pg"))
+
+
 @pytest.fixture
-def start_server():
+def start_server(store):
     """start_server.ready(folder, env={…}) starts one; start_server(folder) does not wait."""
-    servers = Servers()
+    servers = Servers(store)
     yield servers
     servers.end()
 
@@ -260,6 +304,24 @@ class PgDatabase:
     def connect(self):
         return self.pg.connect(self.name)
 
+    def dump(self):
+        """All that it holds, as text."""
+        return subprocess.run(["pg_dump", self.url], capture_output=True, text=True, timeout=60,
+                              check=True).stdout
+
+
+class PgDatabases:
+    """A database for each folder, made when it is first asked for."""
+
+    def __init__(self, pg):
+        self.pg = pg
+        self.by_folder = {}
+
+    def of(self, folder):
+        if str(folder) not in self.by_folder:
+            self.by_folder[str(folder)] = PgDatabase(self.pg, "test_" + uuid.uuid4().hex[:12])
+        return self.by_folder[str(folder)]
+
 
 @pytest.fixture(scope="session")
 def pg():
@@ -279,9 +341,9 @@ def pg_database(pg):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory, store):
     """One server for all tests of a file that need nothing special."""
-    servers = Servers()
+    servers = Servers(store)
     yield servers.ready(tmp_path_factory.mktemp("server"))
     servers.end()
 

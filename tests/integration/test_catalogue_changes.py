@@ -6,17 +6,25 @@ import time
 
 import pytest
 
+BOTH_STORES = True
+
 from conftest import wait_for
 
 LIST = "/user-subscription/packages"
 REFRESH = 5  # the default, in seconds
 
 
-def sqlite3(server, sql):
-    """The sqlite3 program, as a person would use it."""
-    done = subprocess.run(["sqlite3", "-bail", "-cmd", ".timeout 5000", server.database, sql],
-                          capture_output=True, text=True, timeout=30, check=False)
+def by_hand(server, sql):
+    """The program that comes with the database, as a person would use it."""
+    program = ["sqlite3", "-bail", "-cmd", ".timeout 5000", server.database, sql] \
+        if server.store is None else ["psql", "-q", "-v", "ON_ERROR_STOP=1", server.store.url, "-c", sql]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def word(server, lite, postgres):
+    """What the tables of one database write in another way than those of the other."""
+    return lite if server.store is None else postgres
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +42,7 @@ def changes(server, client, sql, shows):
     """Runs the SQL; asserts that `shows` becomes true, and that the list has a new ETag."""
     before = client.get(LIST).headers["etag"]
     begun = time.monotonic()
-    sqlite3(server, sql)
+    by_hand(server, sql)
     wait_for(lambda: shows(packages(client)), REFRESH, sql)
     assert time.monotonic() - begun < REFRESH
     after = client.get(LIST).headers["etag"]
@@ -51,7 +59,8 @@ def test_a_renamed_package_shows(server, watched):
 
 def test_a_new_price_shows_in_the_list_and_under_its_slug(server, watched):
     changes(server, watched,
-            "UPDATE subscription_packages SET price_monthly = 3105 WHERE slug = 'standard'",
+            f"UPDATE subscription_packages SET price_monthly = {word(server, 3105, 31.05)}"
+            " WHERE slug = 'standard'",
             lambda all: all["standard"]["price_monthly"] == "31.05")
     assert b'"price_monthly":31.05,' in watched.get(f"{LIST}/standard").body
 
@@ -59,7 +68,8 @@ def test_a_new_price_shows_in_the_list_and_under_its_slug(server, watched):
 def test_a_package_without_content_is_served_and_its_content_shows_later(server, watched):
     changes(server, watched,
             "INSERT INTO subscription_packages (slug, name, price_monthly, price_yearly,"
-            " display_order) VALUES ('team', 'Team', 4999, 49900, 3)",
+            " display_order) VALUES ('team', 'Team', "
+            f"{word(server, '4999, 49900', '49.99, 499')}, 3)",
             lambda all: "team" in all)
     found = packages(watched)
     assert list(found) == ["free", "standard", "premium", "team", "enterprise"]
@@ -74,11 +84,11 @@ def test_a_package_without_content_is_served_and_its_content_shows_later(server,
 
 def test_an_inactive_package_is_hidden_and_comes_back(server, watched):
     changes(server, watched,
-            "UPDATE subscription_packages SET is_active = 0 WHERE slug = 'premium'",
+            "UPDATE subscription_packages SET is_active = '0' WHERE slug = 'premium'",
             lambda all: "premium" not in all)
     assert watched.get(f"{LIST}/premium").problem()["code"] == "package-not-found"
     changes(server, watched,
-            "UPDATE subscription_packages SET is_active = 1 WHERE slug = 'premium'",
+            "UPDATE subscription_packages SET is_active = '1' WHERE slug = 'premium'",
             lambda all: "premium" in all)
     assert watched.get(f"{LIST}/premium").status == 200
 
@@ -93,7 +103,8 @@ def test_a_deleted_package_is_gone(server, watched):
 
 def test_a_change_that_says_the_same_keeps_the_etag(server, watched):
     before = watched.get(LIST).headers["etag"]
-    sqlite3(server, "UPDATE subscription_packages SET updated_at = updated_at + 1")
+    by_hand(server, "UPDATE subscription_packages SET updated_at = updated_at + "
+            + word(server, "1", "interval '1 ms'"))
     changes(server, watched,
             "UPDATE subscription_packages SET display_order = 0 WHERE slug = 'free'",
             lambda all: all["free"]["display_order"] == 0)

@@ -1,9 +1,10 @@
 """Idempotency-Key: one key, one user, the same answer; over restarts, crashes and processes."""
 
-import sqlite3
 import threading
 
 import pytest
+
+BOTH_STORES = True
 
 USERS = "/user-subscription/users"
 
@@ -17,21 +18,11 @@ def key(value):
 
 
 def users_with(server, word):
-    connection = sqlite3.connect(server.database, timeout=10)
-    try:
-        return connection.execute("SELECT count(*) FROM users WHERE email LIKE ?",
-                                  (f"{word}@%",)).fetchone()[0]
-    finally:
-        connection.close()
+    return server.sql("SELECT count(*) FROM users WHERE email LIKE ?", f"{word}@%")[0][0]
 
 
 def change(server, statement, *values):
-    connection = sqlite3.connect(server.database, timeout=10)
-    try:
-        with connection:
-            connection.execute(statement, values)
-    finally:
-        connection.close()
+    server.sql(statement, *values)
 
 
 def test_the_first_answer_comes_again(client, server, unique):
@@ -164,7 +155,8 @@ def test_an_entry_that_has_expired_is_gone(client, server, unique):
     first = client.post(USERS, form(word), headers=key(word)).json()
     change(server, "DELETE FROM users WHERE id = ?", first["id"])
     assert client.post(USERS, form(word), headers=key(word)).json() == first
-    change(server, "UPDATE idempotency SET expires_at = 1")
+    change(server, "UPDATE idempotency SET expires_at = "
+           + ("1" if server.store is None else "'1970-01-01'"))
     second = client.post(USERS, form(word), headers=key(word))
     assert second.status == 201 and "idempotency-replayed" not in second.headers
     assert second.json()["id"] != first["id"]
@@ -213,7 +205,7 @@ def test_replayed_after_a_restart(start_server, tmp_path, unique):
     assert users_with(server, word) == 1
 
 
-def test_replayed_by_a_second_process_on_the_same_file(start_server, tmp_path, unique):
+def test_replayed_by_a_second_process_on_the_same_database(start_server, tmp_path, unique):
     word = unique()
     one, two = start_server.ready(tmp_path), start_server.ready(tmp_path)
     api_key = one.make_key()

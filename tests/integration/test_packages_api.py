@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+BOTH_STORES = True
+
 LIST = "/user-subscription/packages"
 WANTED = [
     ("free", "0.00", "0.00", 10, 100),

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import LONG, ROOT, wait_for
+from conftest import LONG, ROOT, clean_env, executable, wait_for
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 # pylint: disable=wrong-import-position
@@ -450,6 +450,25 @@ def test_sigterm_while_connecting_or_waiting_ends_at_once(
         passed = time.monotonic() - began
     # Within a second; a sanitizer's look for leaks comes on top.
     assert passed < (3 if "build-asan" in os.environ.get("TOOLS_DASHBOARD", "") else 1), passed
+
+
+@pytest.mark.parametrize("query, says", [
+    ("?sslmod=require", "its parameter sslmod is not known; did you mean sslmode?"),
+    ("?sslmode=foo", "its parameter sslmode must be one of"),
+    ("?sslnegotiation=direct", "libpq refuses it: "),  # unknown to it, or not without sslmode
+    ("?ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.2", "libpq refuses it: "),
+])
+@pytest.mark.parametrize("command", [("back-postgres",), ("serve",), ("migrate",)])
+def test_a_parameter_that_libpq_refuses_ends_the_process_at_once(tmp_path, query, says, command):
+    """A malformed setting: code 3, no attempt to connect, no schedule."""
+    with Fake(lambda sock: None) as fake:
+        done = subprocess.run([executable(), *command], cwd=tmp_path, env=clean_env(
+            DATABASE_URL=url(fake.port, "d", password="hunter2", query=query), PORT=0),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
+        assert done.returncode == 3, done.stderr
+        assert "error: DATABASE_URL: " + says in done.stderr
+        assert "hunter2" not in done.stderr and "Connecting" not in done.stderr
+        assert not fake.accepted
 
 
 def test_a_data_service_goes_to_its_default_address(start_server, tmp_path):

@@ -383,3 +383,59 @@ def test_postgresql_killed_during_a_migration_is_waited_for(schema, start_server
         server.stop()
     finally:
         own.remove()
+
+
+def refuse(proxy):
+    proxy.set("refuse")
+    proxy.cut()
+
+
+def hang(proxy):
+    proxy.set("silent")
+    proxy.freeze()
+
+
+@pytest.mark.parametrize("lose", [refuse, hang])
+def test_the_command_gives_up_on_a_lost_server_after_the_schedule(schema, pg_database, tmp_path,
+                                                                  lose):
+    """A service waits for ever; a command ends with code 4 and says what to do."""
+    from pg_server import url
+    from tcp_proxy import Proxy
+    (schema / "900_slow.sql").write_text("SELECT pg_sleep(60);\n")
+    with Proxy(pg_database.pg.port) as proxy, open(tmp_path / "log", "w+", encoding="utf-8") as log:
+        env = clean_env(DATABASE_URL=url(proxy.port, pg_database.name), SCHEMA_DIR=schema.parent,
+                        CONNECT_TIMEOUT="0.5", CONNECT_MAX_RETRIES=2, CONNECT_INITIAL_DELAY="0.2")
+        process = subprocess.Popen([executable(), "migrate"], cwd=tmp_path, env=env, stderr=log)
+        read = (tmp_path / "log").read_text
+        try:
+            wait_for(lambda: "Executing migration: 900_slow.sql" in read(), 20)
+            lose(proxy)
+            assert process.wait(timeout=30) == 4, read()
+        finally:
+            process.kill()
+            process.wait()
+        assert read().count("The migration was interrupted") == 1
+        waits = [line.split("Z ", 1)[-1] for line in read().splitlines() if "Retrying" in line]
+        assert waits == ["Retrying in 0.2 seconds...", "Retrying in 0.4 seconds..."]
+        assert "run `tools-dashboard migrate` again" in read()
+
+
+def test_the_command_goes_on_when_the_server_is_back_in_time(schema, pg_database, tmp_path):
+    from pg_server import url
+    from tcp_proxy import Proxy
+    (schema / "900_slow.sql").write_text(SLOW.format(900).replace("0.3", "2"))
+    with Proxy(pg_database.pg.port) as proxy, open(tmp_path / "log", "w+", encoding="utf-8") as log:
+        env = clean_env(DATABASE_URL=url(proxy.port, pg_database.name), SCHEMA_DIR=schema.parent,
+                        CONNECT_INITIAL_DELAY="0.2")
+        process = subprocess.Popen([executable(), "migrate"], cwd=tmp_path, env=env, stderr=log)
+        read = (tmp_path / "log").read_text
+        try:
+            wait_for(lambda: "Executing migration: 900_slow.sql" in read(), 20)
+            refuse(proxy)
+            wait_for(lambda: "Retrying in 0.4 seconds" in read(), 20)
+            proxy.set("pass")
+            assert process.wait(timeout=30) == 0, read()
+        finally:
+            process.kill()
+            process.wait()
+    assert applied(pg_database) == [*FILES, "900_slow.sql"]

@@ -3,9 +3,10 @@ is stored."""
 
 import json
 import re
-import sqlite3
 
 import pytest
+
+BOTH_STORES = True
 
 USERS = "/user-subscription/users"
 GOOD = {"email": "good@example.com", "first_name": "Ana", "last_name": "Gil"}
@@ -14,11 +15,7 @@ GOOD = {"email": "good@example.com", "first_name": "Ana", "last_name": "Gil"}
 @pytest.fixture(autouse=True)
 def stores_nothing(server):
     def dump():
-        connection = sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)
-        try:
-            return connection.execute("SELECT count(*) FROM users").fetchone()
-        finally:
-            connection.close()
+        return server.sql("SELECT count(*) FROM users")
 
     before = dump()
     yield

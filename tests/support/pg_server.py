@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import urllib.parse
 
 import psycopg2
@@ -52,12 +53,29 @@ class PgServer:
         self._script("stop", self.folder, mode)
 
     def kill(self):
-        """kill -9 of the postmaster and of all that belongs to it."""
-        for pid in [self.pid, *self.children()]:
+        """kill -9 of the postmaster and of all that belongs to it; returns when they are gone."""
+        os.kill(self.pid, signal.SIGSTOP)  # so that nobody is born meanwhile
+        pids = [self.pid, *self.children()]
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        end = time.monotonic() + 20
+        while any(self._runs(pid) for pid in pids):
+            assert time.monotonic() < end, "a killed server does not end"
+            time.sleep(0.01)
+        # Where nobody reaps it, a dead process still looks alive to the next server.
+        os.unlink(os.path.join(self.data, "postmaster.pid"))
+        os.unlink(os.path.join(self.folder, f".s.PGSQL.{self.port}.lock"))
+
+    @staticmethod
+    def _runs(pid):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                return file.read().rpartition(")")[2].split()[0] not in "ZX"
+        except OSError:
+            return False
 
     def children(self):
         path = f"/proc/{self.pid}/task/{self.pid}/children"

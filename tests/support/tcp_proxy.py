@@ -1,4 +1,4 @@
-"""A byte-level TCP proxy on 127.0.0.1 that misbehaves on demand, and servers that are none.
+"""A byte-level TCP proxy on a loopback address that misbehaves on demand, and servers that are none.
 
 It counts the connections it took, so that a test can tell a reconnect storm.
 """
@@ -25,10 +25,10 @@ def _close(sock):
     sock.close()
 
 
-def _listen(port, backlog=128):
+def _listen(port, backlog=128, host="127.0.0.1"):
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", port))
+    sock.bind((host, port))
     sock.listen(backlog)
     return sock
 
@@ -107,8 +107,8 @@ class Proxy:
     `rate` (bytes/s towards the client) and `cut_after` (bytes towards the client, then RST) hold
     for links that are open."""
 
-    def __init__(self, target, mode="pass"):
-        self.target = target
+    def __init__(self, target, mode="pass", host="127.0.0.1", port=0):
+        self.target, self.host = target, host
         self.lock = threading.Lock()
         self.links = set()
         self.accepted = []  # when, monotonic
@@ -116,7 +116,7 @@ class Proxy:
         self.mode = None
         self.listener = None
         self.fillers = []
-        with _listen(0) as sock:
+        with _listen(port, host=host) as sock:
             self.port = sock.getsockname()[1]
         self.set(mode)
 
@@ -126,7 +126,7 @@ class Proxy:
         self.mode = mode
         if mode == "refuse":
             return
-        self.listener = _listen(self.port, 0 if mode == "hang" else 128)
+        self.listener = _listen(self.port, 0 if mode == "hang" else 128, self.host)
         if mode == "hang":
             self._fill()
         else:
@@ -136,7 +136,7 @@ class Proxy:
         for _ in range(4):
             sock = socket.socket()
             sock.setblocking(False)
-            sock.connect_ex(("127.0.0.1", self.port))
+            sock.connect_ex((self.host, self.port))
             self.fillers.append(sock)
 
     def _stop_listening(self):

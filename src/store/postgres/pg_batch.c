@@ -39,10 +39,25 @@ void pg_settle_all(
 	}
 }
 
-void pg_finish_all(struct pg_task *tasks, size_t count)
+#define TELL_EVERY_MS 60000u
+
+/* The server is there, but has no room: somebody must hear of it, once a minute. */
+static void tell_refused(struct pg_store *s, const struct td_err *err, uint64_t now_ms)
+{
+	uint64_t due_ms = atomic_load(&s->refused_due_ms);
+	if (now_ms >= due_ms &&
+		atomic_compare_exchange_strong(&s->refused_due_ms, &due_ms, now_ms + TELL_EVERY_MS))
+		s->config.observer.refused(s->config.observer.ctx, err);
+}
+
+void pg_finish_all(struct pg_lane *l, struct pg_task *tasks, size_t count)
 {
 	uint64_t now_ms = td_clock_mono_ns() / 1000000u;
 	for (size_t i = 0; i < count; i++) {
+		if (tasks[i].outcome == TD_IO) {
+			tell_refused(l->store, &tasks[i].op->err, now_ms);
+			tasks[i].outcome = TD_UNAVAILABLE;
+		}
 		/* A connection that was given up at the deadline: time is what was missing. */
 		if (tasks[i].outcome == TD_UNAVAILABLE && now_ms >= tasks[i].op->deadline_ms)
 			tasks[i].outcome = TD_TIMEOUT;

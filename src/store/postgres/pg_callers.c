@@ -1,4 +1,4 @@
-#include "store/postgres/pg_store_internal.h"
+#include "store/postgres/pg_sql.h"
 
 #define USED_EVERY_MS 60000
 
@@ -99,6 +99,21 @@ static bool is_noted(const struct pg_task *tasks, size_t at)
 	return false;
 }
 
+static enum td_status update_uses(struct pg_lane *l, const struct connect_limit *limit,
+	const struct pg_array *ids, const struct pg_array *times)
+{
+	struct pg_param params[] = {
+		{ids->buf.ptr, (int)ids->buf.len}, {times->buf.ptr, (int)times->buf.len}};
+	PGresult *r = NULL;
+	enum td_status status = pg_sql_lock_wait(l, limit, PG_LOCK_TURN_MS, NULL);
+	if (status == TD_OK)
+		status = pg_send(l, PG_STMT_KEY_USED, params, 2) && pg_push(l, limit)
+				 ? pg_receive(l, limit, &r, NULL)
+				 : TD_UNAVAILABLE;
+	PQclear(r);
+	return status == TD_UNAVAILABLE ? status : pg_end(l, limit, status, NULL);
+}
+
 void pg_note_use(
 	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *tasks, size_t count)
 {
@@ -111,20 +126,9 @@ void pg_note_use(
 			pg_array_put_time(&times, tasks[i].op->now_ms);
 		}
 	}
-	if (ids.count > 0 && pg_array_end(&ids) && pg_array_end(&times)) {
-		struct pg_param params[] = {
-			{ids.buf.ptr, (int)ids.buf.len}, {times.buf.ptr, (int)times.buf.len}};
-		PGresult *r = NULL;
-		if (!pg_send(l, PG_STMT_KEY_USED, params, 2) || !pg_sync(l, limit)) {
-			pg_lane_drop(l);
-		} else {
-			enum td_status status = pg_receive(l, limit, &r, NULL);
-			if (pg_receive_sync(l, limit, NULL) == TD_UNAVAILABLE ||
-				status == TD_UNAVAILABLE)
-				pg_lane_drop(l);
-			PQclear(r);
-		}
-	}
+	if (l->conn != NULL && ids.count > 0 && pg_array_end(&ids) && pg_array_end(&times) &&
+		update_uses(l, limit, &ids, &times) == TD_UNAVAILABLE)
+		pg_lane_drop(l);
 	pg_array_done(&ids);
 	pg_array_done(&times);
 }

@@ -51,12 +51,9 @@ static int64_t read_number(struct row *row, int column, int64_t least, int64_t m
 /* 'infinity' and '-infinity' are times for PostgreSQL. */
 static int64_t read_time(struct row *row, int column)
 {
-	int64_t raw = PQgetisnull(row->result, row->number, column)
-			      ? INT64_MIN
-			      : pg_int(row->result, row->number, column);
-	if (raw == INT64_MIN || raw == INT64_MAX)
+	if (!pg_is_time(row->result, row->number, column))
 		spoil(row, column, "is not a time");
-	return pg_time_to_ms(raw);
+	return pg_time(row->result, row->number, column);
 }
 
 static struct td_slice read_slug(struct row *row, int column)

@@ -85,19 +85,36 @@ static bool is_single(const struct pg_task *t)
 	return pg_write_kind(t->op->kind)->run != NULL;
 }
 
+static bool enter_task(const struct pg_store *s, uint64_t slots[SLOTS], const struct pg_task *t)
+{
+	struct pg_clash c = names_of(s, t);
+	return enter_all(slots, &c);
+}
+
+/* The tasks between stay in their order. */
+static void move(struct pg_task *tasks, size_t from, size_t to)
+{
+	struct pg_task task = tasks[from];
+	memmove(&tasks[to + 1], &tasks[to], (from - to) * sizeof(tasks[0]));
+	tasks[to] = task;
+}
+
 size_t pg_clash_pick(const struct pg_store *s, struct pg_task *tasks, size_t count)
 {
 	uint64_t slots[SLOTS] = {0};
 	size_t picked = 0;
-	if (is_single(&tasks[0]))
-		return 1;
 	for (size_t i = 0; i < count; i++) {
-		struct pg_clash c = names_of(s, &tasks[i]);
-		if (!enter_all(slots, &c) || is_single(&tasks[i]))
+		if (tasks[i].op->tried.blocked)
+			(void)enter_task(s, slots, &tasks[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		bool single = is_single(&tasks[i]);
+		if (tasks[i].op->tried.blocked || !enter_task(s, slots, &tasks[i]) ||
+			(single && picked > 0))
 			continue;
-		struct pg_task task = tasks[i];
-		memmove(&tasks[picked + 1], &tasks[picked], (i - picked) * sizeof(tasks[0]));
-		tasks[picked++] = task;
+		move(tasks, i, picked++);
+		if (single)
+			break;
 	}
 	return picked;
 }

@@ -81,6 +81,27 @@ static void set_defaults(struct params *p, const struct pg_config *config)
 	set_param(p, "dbname", config->url.database);
 }
 
+/* libpq looks at all parameters before it connects, here to a socket that cannot be: what it says
+ * about a connection means that it took them. */
+enum td_status pg_check_params(const struct pg_config *config, struct td_err *err)
+{
+	struct params p = {.count = 0};
+	char words[300];
+	set_defaults(&p, config);
+	set_param(&p, "host", "/dev/null");
+	p.names[p.count] = NULL;
+	p.values[p.count] = NULL;
+	PGconn *conn = PQconnectStartParams(p.names, p.values, /* expand_dbname= */ 0);
+	if (conn == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory for a connection");
+	const char *message = PQerrorMessage(conn);
+	bool refused = PQstatus(conn) == CONNECTION_BAD &&
+		       strstr(message, "connection to server") == NULL;
+	pg_message_for_people(message, words, sizeof(words));
+	PQfinish(conn);
+	return refused ? td_err_set(err, TD_INVALID, "libpq refuses it: %s", words) : TD_OK;
+}
+
 /* ---- one address
  * ---------------------------------------------------------------------------------------- */
 

@@ -30,6 +30,10 @@ struct pg_server {
 	bool pooled; /* a pooler in transaction mode stands between: no LISTEN, no session locks */
 };
 
+/* Whether libpq takes the URL's parameters; connects to nothing. TD_INVALID: its words. TD_NOMEM.
+ */
+enum td_status pg_check_params(const struct pg_config *config, struct td_err *err) TD_MUST_CHECK;
+
 /* TD_OK: *ret_conn is connected, non-blocking, has answered a query, and is the caller's to
  * PQfinish(). Otherwise ret_failures has one row for each address that was tried. */
 enum td_status pg_connect(const struct pg_config *config, const struct connect_limit *limit,

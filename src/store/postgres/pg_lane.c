@@ -11,7 +11,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#define LIFETIME_MS (45u * 60u * 1000u)
+#define LIFETIME_MS (45 * 60 * 1000)
 
 static uint64_t now_ms(void)
 {
@@ -44,20 +44,24 @@ static bool is_stale(struct pg_lane *l)
 	return PQstatus(l->conn) != CONNECTION_OK || PQisBusy(l->conn) != 0;
 }
 
-static enum td_status set_timeouts(
+static enum td_status set_session(
 	struct pg_lane *l, const struct connect_limit *limit, struct td_err *err)
 {
-	char sql[400];
+	char sql[600];
 	/* The server must notice, too, that we are gone: until then a batch that was cut off holds
 	 * its locks, and the repeat waits for them. */
 	(void)snprintf(sql, sizeof(sql),
 		"SELECT set_config('statement_timeout', '%lld', false),"
 		" set_config('idle_in_transaction_session_timeout', '%lld', false),"
+		" set_config('lock_timeout', '%d', false),"
+		/* The plan for an array of unknown length reads by the index; one for the values of
+		 * a large batch may read the whole table. */
+		" set_config('plan_cache_mode', 'force_generic_plan', false),"
 		" set_config('tcp_keepalives_idle', '10', false),"
 		" set_config('tcp_keepalives_interval', '5', false),"
 		" set_config('tcp_keepalives_count', '3', false)",
 		(long long)l->store->config.store_timeout_ms,
-		(long long)l->store->config.store_timeout_ms * 2);
+		(long long)l->store->config.store_timeout_ms * 2, l->writes ? PG_LOCK_MS : 0);
 	return pg_query(l->conn, sql, NULL, 0, limit, NULL, err);
 }
 
@@ -102,7 +106,7 @@ static bool prepare_all(struct pg_lane *l, const struct connect_limit *limit)
 static bool set_up(struct pg_lane *l, const struct connect_limit *limit)
 {
 	bool pooled = atomic_load(&l->store->pooled);
-	if (!pooled && set_timeouts(l, limit, NULL) != TD_OK)
+	if (!pooled && set_session(l, limit, NULL) != TD_OK)
 		return false;
 	return PQenterPipelineMode(l->conn) == 1 && (pooled || prepare_all(l, limit));
 }
@@ -163,7 +167,9 @@ enum td_status pg_lane_ensure(
 	}
 	connect_backoff_reset(&l->backoff);
 	l->not_before_ms = 0;
-	l->retire_ms = now_ms() + LIFETIME_MS - randombytes_uniform(LIFETIME_MS / 5);
+	int64_t most_ms = l->store->config.lifetime_ms;
+	l->retire_ms = now_ms() + (uint64_t)connect_lifetime(most_ms != 0 ? most_ms : LIFETIME_MS,
+					  randombytes_random());
 	return TD_OK;
 }
 
@@ -214,8 +220,9 @@ static enum td_status status_of(const char *state)
 	if (strncmp(state, "57P", 3) == 0 || strncmp(state, "08", 2) == 0 ||
 		strcmp(state, "25006") == 0)
 		return TD_UNAVAILABLE;
+	/* A full disk, no memory: the connection is as good as before. See pg_finish_all(). */
 	if (strncmp(state, "53", 2) == 0 || strncmp(state, "58", 2) == 0)
-		return TD_UNAVAILABLE;
+		return TD_IO;
 	/* A prepared statement is gone, or somebody has changed a column's type: a fresh connection
 	 * prepares it anew. */
 	if (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0)

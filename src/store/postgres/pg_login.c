@@ -23,8 +23,9 @@ static struct td_slice key_session(struct store_op *op)
 	return td_slice((const char *)op->auth.hash, TD_SHA256_SIZE);
 }
 
-static void give_session(const PGresult *r, int row, struct pg_task *t)
+static void give_session(struct pg_store *s, const PGresult *r, int row, struct pg_task *t)
 {
+	(void)s;
 	if (pg_time(r, row, 2) <= t->op->now_ms)
 		return;
 	t->op->caller.user_id = pg_text(r, row, 1, &t->op->arena);
@@ -39,11 +40,12 @@ const struct pg_read_kind pg_session_get = {
 	.absent = TD_DENIED,
 };
 
-static void give_login(const PGresult *r, int row, struct pg_task *t)
+static void give_login(struct pg_store *s, const PGresult *r, int row, struct pg_task *t)
 {
-	bool good = pg_user(r, row, 1, &t->op->arena, &t->op->out.user);
+	t->outcome = pg_user(s, r, row, 1, &t->op->arena, &t->op->out.user);
 	t->op->out.password_hash = pg_text(r, row, 8, &t->op->arena);
-	t->outcome = good && !t->op->arena.failed ? TD_OK : TD_NOMEM;
+	if (t->op->arena.failed)
+		t->outcome = TD_NOMEM;
 }
 
 const struct pg_read_kind pg_login_get = {
@@ -55,11 +57,11 @@ const struct pg_read_kind pg_login_get = {
 };
 
 /* A result with the columns of a user, or no row. */
-static enum td_status take_user(const PGresult *r, struct store_op *op)
+static enum td_status take_user(struct pg_lane *l, const PGresult *r, struct store_op *op)
 {
 	if (PQntuples(r) == 0)
 		return TD_NOTFOUND;
-	return pg_user(r, 0, 0, &op->arena, &op->out.user) ? TD_OK : TD_NOMEM;
+	return pg_user(l->store, r, 0, 0, &op->arena, &op->out.user);
 }
 
 enum td_status pg_reset_get(
@@ -73,7 +75,7 @@ enum td_status pg_reset_get(
 		" WHERE p.hash = decode($1, 'hex') AND p.expires_at > $2::timestamptz",
 		params, TD_ARRAY_LEN(params), &r, &op->err);
 	if (status == TD_OK)
-		status = take_user(r, op);
+		status = take_user(l, r, op);
 	PQclear(r);
 	return status;
 }
@@ -197,7 +199,7 @@ static enum td_status ask_user(struct pg_lane *l, const struct connect_limit *li
 	PGresult *r = NULL;
 	enum td_status status = pg_sql_ask(l, limit, sql, params, count, &r, err);
 	if (status == TD_OK)
-		t->outcome = take_user(r, t->op);
+		t->outcome = take_user(l, r, t->op);
 	PQclear(r);
 	return t->outcome == TD_NOMEM ? TD_NOMEM : status;
 }

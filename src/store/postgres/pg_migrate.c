@@ -14,11 +14,15 @@
 /* How often a long statement asks whether the process still wants it. */
 #define LOOK_UP_MS 500
 
+/* So many times CONNECT_TIMEOUT a server may be silent. */
+#define GONE_AFTER 6
+
 struct migration {
 	struct pg_store *store;
 	const struct store_postgres_migration *config;
 	PGconn *conn;
 	bool pooled, locked;
+	uint64_t away_since_ms; /* mono; 0: the server is there */
 };
 
 static struct connect_limit limit_in(int64_t ms)
@@ -26,20 +30,27 @@ static struct connect_limit limit_in(int64_t ms)
 	return (struct connect_limit){.deadline_ms = td_clock_mono_ns() / 1000000u + (uint64_t)ms};
 }
 
-static enum td_status run_sql(struct migration *m, const char *sql, struct td_err *err)
-{
-	struct connect_limit limit = limit_in(600000);
-	return pg_query(m->conn, sql, NULL, 0, &limit, NULL, err);
-}
-
 static bool is_wanted(const struct migration *m)
 {
 	return m->config->go_on == NULL || m->config->go_on(m->config->go_on_ctx);
 }
 
-/* A statement of a file may take hours: it has no deadline, but it ends with the process. A server
- * that vanished is noticed by the socket's keepalives. */
-static enum td_status run_long(struct migration *m, const char *sql, struct td_err *err)
+/* The supervisor, whose questions are short, has had no answer for so long that none is to be
+ * expected here either: a server that hangs keeps its sockets alive. */
+static bool is_server_gone(struct migration *m)
+{
+	uint64_t now_ms = td_clock_mono_ns() / 1000000u;
+	uint64_t most_ms = (uint64_t)m->store->config.connect_timeout_ms * GONE_AFTER;
+	if (!atomic_load(&m->store->away))
+		m->away_since_ms = 0;
+	else if (m->away_since_ms == 0)
+		m->away_since_ms = now_ms;
+	return m->away_since_ms != 0 && now_ms - m->away_since_ms >= most_ms;
+}
+
+/* A statement of a file may take hours: it has no deadline, but it ends with the process and with
+ * the server. */
+static enum td_status run_sql(struct migration *m, const char *sql, struct td_err *err)
 {
 	struct connect_limit limit = limit_in(m->store->config.store_timeout_ms);
 	if (PQsendQuery(m->conn, sql) == 0 || !pg_flush(m->conn, &limit))
@@ -50,6 +61,8 @@ static enum td_status run_long(struct migration *m, const char *sql, struct td_e
 			(void)PQconsumeInput(m->conn); /* what failed shows in the result */
 		else if (!is_wanted(m))
 			return td_err_set(err, TD_STOPPING, "the process is stopping");
+		else if (is_server_gone(m))
+			return td_err_set(err, TD_UNAVAILABLE, "PostgreSQL does not answer");
 	}
 	limit = limit_in(m->store->config.store_timeout_ms);
 	return pg_finish_query(m->conn, &limit, NULL, err);
@@ -193,7 +206,7 @@ static enum td_status run_statements(
 		const struct sql_statement *s = &file->statements[i];
 		struct td_arena arena = TD_ARENA_INIT;
 		char *sql = td_arena_strndup(&arena, s->text.ptr, s->text.len);
-		status = sql != NULL ? run_long(m, sql, err) : TD_NOMEM;
+		status = sql != NULL ? run_sql(m, sql, err) : TD_NOMEM;
 		if (status != TD_OK && status != TD_NOMEM)
 			(void)td_err_context(err, "line %u", s->line);
 		td_arena_done(&arena);
@@ -232,6 +245,13 @@ static enum td_status apply_in_transaction(
 static enum td_status apply_without(
 	struct migration *m, const struct migrate_file *file, struct td_err *err)
 {
+	if (m->pooled)
+		return td_err_set(err, TD_DENIED,
+			"it runs without a transaction, and through a connection pooler nothing "
+			"keeps two "
+			"processes apart. Run tools-dashboard migrate once with a DATABASE_URL "
+			"that leads "
+			"to the server itself");
 	enum td_status status = run_sql(m, records_sql, err);
 	if (status == TD_OK)
 		status = record(m, file, /* unfinished= */ true, err);

@@ -113,7 +113,7 @@ static enum td_status receive_kind(struct pg_lane *l, const struct connect_limit
 			PQgetvalue(r, row, 0), (size_t)PQgetlength(r, row, 0));
 		for (size_t i = lower_bound(sorted, wanted, key);
 			i < wanted && td_slice_equal(sorted[i]->key, key); i++)
-			keyed[number]->give(r, row, sorted[i]);
+			keyed[number]->give(l->store, r, row, sorted[i]);
 	}
 	PQclear(r);
 	return status;
@@ -239,5 +239,5 @@ void pg_run_reads(void *ctx, struct lane_job **jobs, size_t count)
 		pg_settle_all(tasks, count, status, &err);
 	else
 		pg_note_use(l, &limit, tasks, count);
-	pg_finish_all(tasks, count);
+	pg_finish_all(l, tasks, count);
 }

@@ -14,7 +14,7 @@ struct pg_read_kind {
 	struct td_slice (*key)(struct store_op *op);
 	/* The result's first column is the key. Sets t->outcome and op->out; several operations may
 	 * be given the same row. */
-	void (*give)(const PGresult *r, int row, struct pg_task *t);
+	void (*give)(struct pg_store *s, const PGresult *r, int row, struct pg_task *t);
 	enum td_status absent; /* the outcome of one for which no row comes back */
 };
 

@@ -28,15 +28,72 @@ bool pg_bool(const PGresult *r, int row, int column)
 	return PQgetlength(r, row, column) == 1 && PQgetvalue(r, row, column)[0] != 0;
 }
 
+/* 0001-01-01 and the end of 9999. */
+#define TIME_LEAST INT64_C(-62135596800000)
+#define TIME_MOST  INT64_C(253402300799999)
+
 int64_t pg_time(const PGresult *r, int row, int column)
 {
 	if (PQgetisnull(r, row, column))
 		return 0;
-	return pg_time_to_ms(pg_int(r, row, column));
+	int64_t ms = pg_time_to_ms(pg_int(r, row, column));
+	if (ms < TIME_LEAST)
+		return TIME_LEAST;
+	return ms > TIME_MOST ? TIME_MOST : ms;
 }
 
-bool pg_user(
-	const PGresult *r, int row, int column, struct td_arena *arena, struct store_user *ret_user)
+bool pg_is_time(const PGresult *r, int row, int column)
+{
+	if (PQgetisnull(r, row, column))
+		return false;
+	int64_t ms = pg_time_to_ms(pg_int(r, row, column));
+	return ms >= TIME_LEAST && ms <= TIME_MOST;
+}
+
+/* That two rows have the same mark by chance costs a line in the log. */
+static uint64_t mark_of(const struct store_bad_row *row)
+{
+	struct td_buf all = TD_BUF_INIT;
+	uint8_t digest[TD_SHA256_SIZE] = {0};
+	uint64_t mark;
+	td_buf_printf(&all, "%.*s\n%.*s\n%.*s", TD_SLICE_ARG(row->table), TD_SLICE_ARG(row->key),
+		TD_SLICE_ARG(row->why));
+	td_sha256(td_buf_slice(&all), digest);
+	td_buf_done(&all);
+	memcpy(&mark, digest, sizeof(mark));
+	return mark;
+}
+
+static bool is_told_locked(const struct pg_store *s, uint64_t mark)
+{
+	size_t count = s->told_count < PG_TOLD_MOST ? s->told_count : PG_TOLD_MOST;
+	for (size_t i = 0; i < count; i++) {
+		if (s->told[i] == mark)
+			return true;
+	}
+	return false;
+}
+
+void pg_tell_bad_row(struct pg_store *s, const struct store_bad_row *row)
+{
+	uint64_t mark = mark_of(row);
+	td_lock_take(&s->lock);
+	bool told = is_told_locked(s, mark);
+	if (!told)
+		s->told[s->told_count++ % PG_TOLD_MOST] = mark;
+	td_lock_give(&s->lock);
+	if (!told && s->config.bad_row != NULL)
+		s->config.bad_row(s->config.bad_row_ctx, row);
+}
+
+static void tell_bad_user(struct pg_store *s, struct td_slice id, const char *why)
+{
+	const struct store_bad_row row = {TD_SLICE("users"), id, td_slice_str(why)};
+	pg_tell_bad_row(s, &row);
+}
+
+enum td_status pg_user(struct pg_store *s, const PGresult *r, int row, int column,
+	struct td_arena *arena, struct store_user *ret_user)
 {
 	*ret_user = (struct store_user){
 		.id = pg_text(r, row, column, arena),
@@ -47,5 +104,12 @@ bool pg_user(
 		.created_at = pg_time(r, row, column + 5),
 		.updated_at = pg_time(r, row, column + 6),
 	};
-	return !arena->failed;
+	if (arena->failed)
+		return TD_NOMEM;
+	if (pg_is_time(r, row, column + 5) && pg_is_time(r, row, column + 6))
+		return TD_OK;
+	tell_bad_user(s, ret_user->id,
+		pg_is_time(r, row, column + 5) ? "updated_at is not a time"
+					       : "created_at is not a time");
+	return TD_NOTFOUND;
 }

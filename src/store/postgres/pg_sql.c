@@ -42,6 +42,21 @@ enum td_status pg_sql_ask(struct pg_lane *l, const struct connect_limit *limit, 
 	return pg_receive(l, limit, ret, err);
 }
 
+/* Nothing is sent where the session has that setting. */
+enum td_status pg_sql_lock_wait(
+	struct pg_lane *l, const struct connect_limit *limit, int lock_ms, struct td_err *err)
+{
+	char number[16];
+	const char *params[] = {number};
+	if (lock_ms == PG_LOCK_MS && l->writes && !atomic_load(&l->store->pooled))
+		return TD_OK;
+	(void)snprintf(number, sizeof(number), "%d", lock_ms);
+	if (!pg_sql_send(l, "SELECT set_config('lock_timeout', $1, true)", params, 1) ||
+		!pg_push(l, limit))
+		return pg_sql_lost(err);
+	return pg_sql_receive_nothing(l, limit, err);
+}
+
 enum td_status pg_sql_finds(struct pg_lane *l, const struct connect_limit *limit, const char *sql,
 	const char *const *params, int count, bool *ret_found, struct td_err *err)
 {

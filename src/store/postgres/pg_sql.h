@@ -26,6 +26,10 @@ const char *pg_sql_number(struct td_arena *arena, int64_t number);
 const char *pg_sql_time(struct td_arena *arena, int64_t wall_ms);
 const char *pg_sql_money(struct td_arena *arena, int64_t minor);
 
+/* First in a transaction: how long its statements wait for a lock. */
+enum td_status pg_sql_lock_wait(struct pg_lane *l, const struct connect_limit *limit, int lock_ms,
+	struct td_err *err) TD_MUST_CHECK;
+
 /* Within a transaction that goes on; *ret is the caller's to PQclear(). */
 enum td_status pg_sql_ask(struct pg_lane *l, const struct connect_limit *limit, const char *sql,
 	const char *const *params, int count, PGresult **ret, struct td_err *err) TD_MUST_CHECK;

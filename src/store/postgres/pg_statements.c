@@ -26,6 +26,10 @@ const char pg_sql_subscriptions_due[] = "SELECT " SUBSCRIPTION_COLUMNS
 					" AND s.current_period_end <= $1::timestamptz"
 					" ORDER BY s.current_period_end LIMIT $2::bigint";
 
+/* As pg_is_time() has it. */
+#define IS_TIME(column) \
+	column " BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00'"
+
 /* What is written comes as arrays, each row with its number (n): the result names rows by it. */
 const struct pg_statement_text pg_statements[PG_STMT_COUNT] = {
 	[PG_STMT_CALLERS] = {true, "SELECT hash, id, name, last_used_at FROM api_keys"
@@ -122,7 +126,8 @@ const struct pg_statement_text pg_statements[PG_STMT_COUNT] = {
 	[PG_STMT_LOGINS_BY_EMAIL] = {true,
 		"SELECT lower(u.email COLLATE \"C\"), " USER_COLUMNS ", u.password_hash"
 		" FROM users u WHERE lower(u.email COLLATE \"C\") = ANY ($1::text[])"},
-	/* The batch holds each id and each address once. What the last SELECT sees of `users` is
+	/* The batch holds each id and each address once. A row with a time that is none is mended.
+	   What the last SELECT sees of `users` is
 	   how it was before. */
 	[PG_STMT_USERS_PUT] = {false,
 		"WITH i AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::text[],"
@@ -132,19 +137,38 @@ const struct pg_statement_text pg_statements[PG_STMT_COUNT] = {
 		" taken AS MATERIALIZED (SELECT i.id FROM i JOIN users o"
 		" ON lower(o.email COLLATE \"C\") = lower(i.email COLLATE \"C\") AND o.id <> i.id),"
 		" changed AS (UPDATE users u SET email = i.email, first_name = i.first_name,"
-		" last_name = i.last_name, company = i.company, updated_at = i.at"
-		" FROM i WHERE u.id = i.id AND i.id NOT IN (SELECT id FROM taken)"
-		" AND (u.email, u.first_name, u.last_name, u.company) IS DISTINCT FROM"
-		" (i.email, i.first_name, i.last_name, i.company) RETURNING u.id),"
-		" made AS (INSERT INTO users (id, email, first_name, last_name, company,"
-		" created_at, updated_at)"
-		" SELECT id, email, first_name, last_name, company, at, at FROM i"
-		" WHERE i.id NOT IN (SELECT id FROM was) AND i.id NOT IN (SELECT id FROM taken)"
-		" ORDER BY id ON CONFLICT DO NOTHING RETURNING id)"
-		" SELECT i.n, made.id IS NOT NULL, changed.id IS NOT NULL, taken.id IS NOT NULL,"
-		" was.created_at, was.updated_at FROM i LEFT JOIN made ON made.id = i.id"
-		" LEFT JOIN changed ON changed.id = i.id LEFT JOIN taken ON taken.id = i.id"
-		" LEFT JOIN was ON was.id = i.id"},
+		" last_name = i.last_name, company = i.company, updated_at = i.at, created_at ="
+		" CASE WHEN " IS_TIME(
+			"u.created_at") " THEN u.created_at ELSE i.at END"
+					" FROM i WHERE u.id = i.id AND i.id NOT IN (SELECT id FROM "
+					"taken)"
+					" AND ((u.email, u.first_name, u.last_name, u.company) IS "
+					"DISTINCT FROM"
+					" (i.email, i.first_name, i.last_name, i.company)"
+					" OR NOT " IS_TIME("u.created_at") " OR NOT " IS_TIME(
+						"u.updated_at") ")"
+								" RETURNING u.id),"
+								" made AS (INSERT INTO users (id, "
+								"email, first_name, last_name, "
+								"company,"
+								" created_at, updated_at)"
+								" SELECT id, email, first_name, "
+								"last_name, company, at, at FROM i"
+								" WHERE i.id NOT IN (SELECT id "
+								"FROM was) AND i.id NOT IN (SELECT "
+								"id FROM taken)"
+								" ORDER BY id ON CONFLICT DO "
+								"NOTHING RETURNING id)"
+								" SELECT i.n, made.id IS NOT NULL, "
+								"changed.id IS NOT NULL, taken.id "
+								"IS NOT NULL,"
+								" was.created_at, was.updated_at "
+								"FROM i LEFT JOIN made ON made.id "
+								"= i.id"
+								" LEFT JOIN changed ON changed.id "
+								"= i.id LEFT JOIN taken ON "
+								"taken.id = i.id"
+								" LEFT JOIN was ON was.id = i.id"},
 	[PG_STMT_USERS_CREATE] = {false,
 		"WITH i AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::text[],"
 		" $4::text[], $5::text[], $6::timestamptz[])"

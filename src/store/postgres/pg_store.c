@@ -355,6 +355,11 @@ enum td_status store_postgres_create(
 		.timeout_ms = config->connect_timeout_ms,
 		.statement_timeout_ms = config->store_timeout_ms,
 	};
+	status = pg_check_params(&s->pg, err);
+	if (status != TD_OK) {
+		on_destroy(&s->base);
+		return status;
+	}
 	struct connect_supervisor_config supervisor = {
 		.name = "pg-supervisor",
 		.port = {.attempt = attempt, .watch = watch, .close = close_control, .ctx = s},

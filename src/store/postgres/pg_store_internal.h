@@ -14,6 +14,12 @@
 #define PG_BATCH_LIMIT 256
 #define PG_QUEUE_LIMIT 8192
 #define PG_PARAMS_MOST 40
+#define PG_TOLD_MOST   64
+
+/* How long a write waits for a lock: at first, and where others wait for it. The first is a setting
+ * of the writer's session. */
+#define PG_LOCK_MS      100
+#define PG_LOCK_TURN_MS 5
 
 /* Every statement has a number, by which a connection knows whether it has prepared it. */
 enum pg_statement {
@@ -54,6 +60,7 @@ struct pg_lane {
 	struct connect_backoff backoff; /* after a connection that failed though the server is up */
 	uint64_t not_before_ms;         /* mono: no attempt before it, within the same epoch */
 	unsigned epoch;
+	unsigned turn;      /* the writer's: whose turn it is of those that are blocked */
 	uint64_t retire_ms; /* connections are replaced at this age, so that changed addresses are
 			       noticed */
 };
@@ -70,13 +77,16 @@ struct pg_store {
 	atomic_bool away;      /* the supervisor has lost the server: waits of lanes end at once */
 	atomic_bool pooled;    /* a pooler stands between */
 	atomic_bool stopping;  /* store_stop() was called */
-	_Atomic uint64_t stop_ms; /* mono: from then on no lane waits for the server */
+	_Atomic uint64_t stop_ms;        /* mono: from then on no lane waits for the server */
+	_Atomic uint64_t refused_due_ms; /* mono: when the observer may hear of a refusal again */
 	struct pg_lane writer, readers[PG_READERS];
 	uint8_t clash_secret[8]; /* set before start, then read-only: see pg_clash.c */
 	atomic_uint next_reader;
 	struct td_lock lock;
-	store_changed_fn *changed; /* guarded by lock */
-	void *changed_ctx;         /* guarded by lock */
+	store_changed_fn *changed;   /* guarded by lock */
+	void *changed_ctx;           /* guarded by lock */
+	uint64_t told[PG_TOLD_MOST]; /* bad rows that were told of, as marks; guarded by lock */
+	size_t told_count;           /* in all; guarded by lock */
 };
 
 /* ---- pg_lane.c: a lane's connection
@@ -177,8 +187,9 @@ enum td_status pg_answers_read(struct pg_lane *l, const struct connect_limit *li
 void pg_settle_all(
 	struct pg_task *tasks, size_t count, enum td_status status, const struct td_err *err);
 
-/* Tells the lane each task's outcome. */
-void pg_finish_all(struct pg_task *tasks, size_t count);
+/* Tells the lane each task's outcome. TD_IO, a server without room, is TD_UNAVAILABLE for whoever
+ * asked, and told to the observer. */
+void pg_finish_all(struct pg_lane *l, struct pg_task *tasks, size_t count);
 
 /* Columns that are built up row by row and sent as arrays. */
 struct pg_columns {
@@ -199,19 +210,23 @@ struct td_slice pg_text(
 	const PGresult *r, int row, int column, struct td_arena *arena); /* null: a NULL pointer */
 int64_t pg_int(const PGresult *r, int row, int column);
 bool pg_bool(const PGresult *r, int row, int column);
-int64_t pg_time(const PGresult *r, int row, int column); /* null: 0 */
+int64_t pg_time(const PGresult *r, int row, int column); /* null: 0; see pg_is_time() */
 
-/* id, email, first_name, last_name, company, created_at, updated_at from `column` on. False: no
- * memory. */
-bool pg_user(const PGresult *r, int row, int column, struct td_arena *arena,
-	struct store_user *ret_user);
+/* Years 1 to 9999, which every reader can write down; PostgreSQL has others too, and infinity.
+ * pg_time() gives the nearest. */
+bool pg_is_time(const PGresult *r, int row, int column);
+
+/* id, email, first_name, last_name, company, created_at, updated_at from `column` on. TD_NOTFOUND:
+ * it breaks the rules, and was told of. TD_NOMEM. */
+enum td_status pg_user(struct pg_store *s, const PGresult *r, int row, int column,
+	struct td_arena *arena, struct store_user *ret_user) TD_MUST_CHECK;
+
+/* Tells of a row that is not served, unless that was done before. */
+void pg_tell_bad_row(struct pg_store *s, const struct store_bad_row *row);
 
 /* The columns of SUBSCRIPTION_COLUMNS (pg_statements.c) from `column` on. NULL, or why the row is
  * outside the rules; static. */
 const char *pg_subscription(const PGresult *r, int row, int column, struct td_arena *arena,
 	struct store_subscription *ret_row);
-
-/* Leaves a row out and names it in op->out.bad_rows. */
-void pg_bad_row(struct store_op *op, const char *table, struct td_slice key, const char *why);
 
 #endif

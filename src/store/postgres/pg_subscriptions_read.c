@@ -2,18 +2,15 @@
 #include "store/postgres/pg_read.h"
 #include "store/postgres/pg_sql.h"
 
-/* The years 0001 to 9999: what people and programs can read. "infinity" is outside. */
-#define TIME_LEAST INT64_C(-62135596800000)
-#define TIME_MOST  INT64_C(253402300799999)
-
 static struct td_slice peek(const PGresult *r, int row, int column)
 {
 	return td_slice(PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column));
 }
 
-static bool is_time(int64_t wall_ms)
+/* A time that may be absent, too. */
+static bool is_time(const PGresult *r, int row, int column)
 {
-	return wall_ms >= TIME_LEAST && wall_ms <= TIME_MOST;
+	return PQgetisnull(r, row, column) || pg_is_time(r, row, column);
 }
 
 static struct store_package_part read_package(
@@ -36,7 +33,7 @@ static const char *read_pending(
 		return NULL;
 	(void)store_pending_find(peek(r, row, column), &p->action);
 	p->at = pg_time(r, row, column + 9);
-	if (!is_time(p->at))
+	if (!is_time(r, row, column + 9))
 		return "pending_at is outside the years 0001 to 9999";
 	if (p->action != STORE_PENDING_CHANGE)
 		return NULL;
@@ -49,12 +46,14 @@ static const char *read_pending(
 	return NULL;
 }
 
-static const char *check_times(const struct store_subscription *s)
+static const char *check_times(const PGresult *r, int row, int column)
 {
-	bool good = is_time(s->started_at) && is_time(s->current_period_start) &&
-		    is_time(s->current_period_end) && is_time(s->canceled_at) &&
-		    is_time(s->ended_at) && is_time(s->created_at) && is_time(s->updated_at);
-	return good ? NULL : "a time is outside the years 0001 to 9999";
+	static const int times[] = {11, 13, 14, 26, 27, 29, 30};
+	for (size_t i = 0; i < TD_ARRAY_LEN(times); i++) {
+		if (!is_time(r, row, column + times[i]))
+			return "a time is outside the years 0001 to 9999";
+	}
+	return NULL;
 }
 
 const char *pg_subscription(const PGresult *r, int row, int column, struct td_arena *arena,
@@ -81,30 +80,24 @@ const char *pg_subscription(const PGresult *r, int row, int column, struct td_ar
 		!store_cycle_find(peek(r, row, column + 8), &s->cycle))
 		return "its status or billing_cycle is no word of ours";
 	const char *why = read_pending(r, row, column + 15, arena, &s->pending);
-	return why != NULL ? why : check_times(s);
+	return why != NULL ? why : check_times(r, row, column);
 }
 
-void pg_bad_row(struct store_op *op, const char *table, struct td_slice key, const char *why)
+static void tell_bad_row(
+	struct pg_store *s, const char *table, struct td_slice key, const char *why)
 {
-	size_t count = op->out.bad_row_count;
-	struct store_bad_row *rows = td_arena_array(&op->arena, count + 1, sizeof(*rows));
-	if (rows == NULL)
-		return; /* the arena has failed, and so will the operation */
-	if (count > 0)
-		memcpy(rows, op->out.bad_rows, count * sizeof(*rows));
-	rows[count] = (struct store_bad_row){
-		td_slice_str(table), td_arena_slice(&op->arena, key), td_slice_str(why)};
-	op->out.bad_rows = rows;
-	op->out.bad_row_count = count + 1;
+	const struct store_bad_row row = {td_slice_str(table), key, td_slice_str(why)};
+	pg_tell_bad_row(s, &row);
 }
 
-/* Adds a row to out.subscriptions, for which there is room, or names it as bad. */
-static void give_row(const PGresult *r, int row, int column, struct store_op *op)
+/* Adds a row to out.subscriptions, for which there is room, or tells that it is bad. */
+static void give_row(
+	struct pg_store *store, const PGresult *r, int row, int column, struct store_op *op)
 {
 	struct store_subscription *s = &op->out.subscriptions[op->out.subscription_count];
 	const char *why = pg_subscription(r, row, column, &op->arena, s);
 	if (why != NULL)
-		pg_bad_row(op, "user_subscriptions", peek(r, row, column), why);
+		tell_bad_row(store, "user_subscriptions", peek(r, row, column), why);
 	else
 		op->out.subscription_count++;
 }
@@ -112,16 +105,15 @@ static void give_row(const PGresult *r, int row, int column, struct store_op *op
 static bool make_room(struct store_op *op, int rows)
 {
 	op->out.subscription_count = 0;
-	op->out.bad_row_count = 0;
 	op->out.subscriptions = td_arena_array(
 		&op->arena, (size_t)rows + 1, sizeof(*op->out.subscriptions));
 	return op->out.subscriptions != NULL;
 }
 
-static void give_of_user(const PGresult *r, int row, struct pg_task *t)
+static void give_of_user(struct pg_store *s, const PGresult *r, int row, struct pg_task *t)
 {
 	if (make_room(t->op, 1) && !PQgetisnull(r, row, 1))
-		give_row(r, row, 1, t->op);
+		give_row(s, r, row, 1, t->op);
 	t->outcome = t->op->arena.failed ? TD_NOMEM : TD_OK;
 }
 
@@ -144,7 +136,7 @@ enum td_status pg_subscription_due(
 	int rows = status == TD_OK ? PQntuples(r) : 0;
 	bool room = make_room(op, rows);
 	for (int row = 0; room && row < rows; row++)
-		give_row(r, row, 0, op);
+		give_row(l->store, r, row, 0, op);
 	PQclear(r);
 	return status == TD_OK && op->arena.failed ? TD_NOMEM : status;
 }
@@ -172,10 +164,10 @@ static bool read_history(
 	/* Null is none. */
 	(void)store_cycle_find(peek(r, row, 7), &h->from_cycle);
 	(void)store_cycle_find(peek(r, row, 8), &h->to_cycle);
-	return store_action_find(peek(r, row, 4), &h->action) && is_time(h->created_at);
+	return store_action_find(peek(r, row, 4), &h->action) && is_time(r, row, 13);
 }
 
-static void take_history(const PGresult *r, struct store_op *op)
+static void take_history(struct pg_store *s, const PGresult *r, struct store_op *op)
 {
 	int rows = PQntuples(r);
 	bool any = rows > 0 && !PQgetisnull(r, 0, 1);
@@ -186,7 +178,7 @@ static void take_history(const PGresult *r, struct store_op *op)
 		if (read_history(r, row, &op->arena, &list[op->out.history_count]))
 			op->out.history_count++;
 		else
-			pg_bad_row(op, "subscription_history", peek(r, row, 1),
+			tell_bad_row(s, "subscription_history", peek(r, row, 1),
 				"its action is no word of ours, or its time is outside the years "
 				"0001 to 9999");
 	}
@@ -201,7 +193,7 @@ enum td_status pg_history_list(
 		pg_sql_number(&op->arena, before),
 		pg_sql_number(&op->arena, (int64_t)op->in.limit + 1)};
 	PGresult *r = NULL;
-	op->out.history_count = op->out.bad_row_count = 0;
+	op->out.history_count = 0;
 	enum td_status status = pg_sql_run(l, limit,
 		"SELECT u.id, h.id, h.subscription_id, h.user_id, h.action, h.from_package,"
 		" h.to_package, h.from_cycle, h.to_cycle, (h.price * 100)::bigint, h.currency,"
@@ -213,7 +205,7 @@ enum td_status pg_history_list(
 	if (status == TD_OK && PQntuples(r) == 0)
 		status = TD_NOTFOUND;
 	else if (status == TD_OK)
-		take_history(r, op);
+		take_history(l->store, r, op);
 	PQclear(r);
 	return status == TD_OK && op->arena.failed ? TD_NOMEM : status;
 }

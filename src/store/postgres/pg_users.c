@@ -34,7 +34,8 @@ static void take_put(const PGresult *r, int row, struct pg_task *t)
 {
 	bool made = pg_bool(r, row, 1), changed = pg_bool(r, row, 2), taken = pg_bool(r, row, 3);
 	bool was_there = !PQgetisnull(r, row, 4);
-	int64_t now_ms = t->op->now_ms, created_at = pg_time(r, row, 4);
+	int64_t now_ms = t->op->now_ms;
+	int64_t created_at = pg_is_time(r, row, 4) ? pg_time(r, row, 4) : now_ms;
 	if (taken) {
 		t->outcome = TD_EXISTS;
 	} else if (made) {

@@ -19,14 +19,14 @@ struct td_slice pg_key_email(struct store_op *op)
 	return td_slice(at, text.len);
 }
 
-static void give_by_id(const PGresult *r, int row, struct pg_task *t)
+static void give_by_id(struct pg_store *s, const PGresult *r, int row, struct pg_task *t)
 {
-	t->outcome = pg_user(r, row, 0, &t->op->arena, &t->op->out.user) ? TD_OK : TD_NOMEM;
+	t->outcome = pg_user(s, r, row, 0, &t->op->arena, &t->op->out.user);
 }
 
-static void give_by_email(const PGresult *r, int row, struct pg_task *t)
+static void give_by_email(struct pg_store *s, const PGresult *r, int row, struct pg_task *t)
 {
-	t->outcome = pg_user(r, row, 1, &t->op->arena, &t->op->out.user) ? TD_OK : TD_NOMEM;
+	t->outcome = pg_user(s, r, row, 1, &t->op->arena, &t->op->out.user);
 }
 
 const struct pg_read_kind pg_user_get = {

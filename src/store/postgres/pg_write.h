@@ -1,5 +1,5 @@
 /* How each kind of write is done: a row for each, in the file of its family (pg_users.c, pg_keys.c,
- * pg_catalogue_write.c); pg_write.c has their table and the protocol that they share. A kind is
+ * pg_catalogue_write.c); pg_transaction.c has their table and what they share. A kind is
  * either
  *  - shared: one statement writes all operations of the kind in a transaction, a row of arrays for
  *    each (`statement`, `put`, `take`), or
@@ -36,8 +36,9 @@ struct pg_clash {
 void pg_clash_put(struct pg_clash *c, enum pg_clash_space space, struct td_slice text);
 void pg_clash_put_nocase(struct pg_clash *c, enum pg_clash_space space, struct td_slice text);
 
-/* Moves tasks that may share a transaction to the front and returns how many, at least one. The
- * order of those that clash stays. A single kind comes alone. */
+/* Moves tasks that may share a transaction to the front and returns how many. The order of those
+ * that clash stays; a single kind comes alone. One that is blocked is not taken, and neither is
+ * what clashes with it: 0 where no other is left. */
 size_t pg_clash_pick(const struct pg_store *s, struct pg_task *tasks, size_t count);
 
 /* ---- kinds
@@ -91,6 +92,27 @@ void pg_take_ok(const PGresult *r, int row, struct pg_task *t);
 
 /* An operation whose key for a repeated request was used before does not run. */
 bool pg_may_run(const struct pg_task *t);
+
+/* ---- pg_transaction.c
+ * ------------------------------------------------------------------------------------------ */
+
+/* The operations that a transaction is for; none of them clashes with another, and a single kind is
+ * alone. */
+struct pg_part {
+	struct pg_lane *l;
+	const struct connect_limit *limit;
+	struct pg_task *tasks;
+	size_t count;
+	int lock_ms; /* how long it waits for a lock */
+	struct td_err *err;
+	bool in_doubt; /* pg_part_run()'s own: from now on a loss leaves unknown what was done */
+};
+
+/* Runs those that are not settled, again after a loss until the outcome is known. TD_OK: what it
+ * settled is done; what is left lost a race and must run again. TD_UNAVAILABLE: the limit is
+ * reached or the server is away. TD_CONFLICT, TD_TIMEOUT, TD_EXISTS and others: nothing was done.
+ */
+enum td_status pg_part_run(struct pg_part *p) TD_MUST_CHECK;
 
 /* ---- pg_mark.c: how a single operation is recognised
  * ------------------------------------------------------ */

@@ -28,8 +28,13 @@ struct store_postgres_config {
 	int64_t connect_timeout_ms;   /* CONNECT_TIMEOUT */
 	int64_t store_timeout_ms;     /* STORE_TIMEOUT */
 	size_t queue_limit;           /* of each lane; 0: 8192 */
+	int64_t lifetime_ms;          /* of a lane's connection, at most; 0: 45 minutes */
 	struct connect_schedule schedule;
 	struct connect_observer observer;
+	/* A row of another client's that breaks the rules and is not served: each is told once (or
+	 * seldom). By a thread of the store; short. NULL: nobody. */
+	void (*bad_row)(void *ctx, const struct store_bad_row *row);
+	void *bad_row_ctx;
 };
 
 /* Begins to connect and returns at once; the store answers TD_UNAVAILABLE until it has. `config` is

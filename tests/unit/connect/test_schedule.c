@@ -59,6 +59,15 @@ static void test_backoff_stays_within_its_bounds(void **state)
 	}
 }
 
+/* Not all at once, and none much too early. */
+static void test_lifetime_is_four_fifths_to_all_of_it(void **state)
+{
+	(void)state;
+	assert_int_equal(connect_lifetime(1000, 0), 1000);
+	assert_int_equal(connect_lifetime(1000, UINT32_MAX), 800);
+	assert_in_range(connect_lifetime(2700000, UINT32_MAX / 2), 2429000, 2431000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -66,6 +75,7 @@ int main(void)
 		cmocka_unit_test(test_schedule_without_end_stays_at_the_greatest_wait),
 		cmocka_unit_test(test_schedule_zero_retries_is_one_try),
 		cmocka_unit_test(test_backoff_stays_within_its_bounds),
+		cmocka_unit_test(test_lifetime_is_four_fifths_to_all_of_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

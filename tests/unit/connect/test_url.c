@@ -120,6 +120,20 @@ static void test_url_password_of_every_character_survives(void **state)
 	td_arena_done(&arena);
 }
 
+/* As other drivers write it, and libpq reads it. */
+static void test_url_ssl_true_is_sslmode_require(void **state)
+{
+	(void)state;
+	struct td_arena arena = TD_ARENA_INIT;
+	struct connect_url url;
+	assert_int_equal(connect_url_parse(TD_SLICE("postgresql://h/d?ssl=true"), "X", 5432, &arena,
+				 &url, NULL),
+		TD_OK);
+	assert_string_equal(connect_url_param(&url, "sslmode"), "require");
+	assert_null(connect_url_param(&url, "ssl"));
+	td_arena_done(&arena);
+}
+
 /* The last of two parameters with one name counts. */
 static void test_url_last_parameter_wins(void **state)
 {
@@ -140,6 +154,7 @@ int main(void)
 		cmocka_unit_test(test_url_good_forms_give_their_parts),
 		cmocka_unit_test(test_url_bad_forms_name_variable_and_part),
 		cmocka_unit_test(test_url_password_of_every_character_survives),
+		cmocka_unit_test(test_url_ssl_true_is_sslmode_require),
 		cmocka_unit_test(test_url_last_parameter_wins),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,21 @@ static void test_database_names_the_part_that_is_wrong(void **state)
 		{"sqlite:///folder/", "ends with '/'"},
 		{"postgresql://u:secret@h:x/d", "port is not a number"},
 		{"postgres+asyncpg://u:secret@h:0/d", "port is 0"},
+		{"postgresql://h/d?sslmod=require", "parameter sslmod is not known; did you mean "
+						    "sslmode?"},
+		{"postgresql://h/d?SSLMODE=require", "did you mean sslmode?"},
+		{"postgresql://h/d?colour=blue", "parameter colour is not known; behind the ?"},
+		{"postgresql://h/d?ssl=on", "parameter ssl is not known"},
+		{"postgresql://h/d?x-secret=1", "parameter 1 behind its ?"},
+		{"postgresql://h/d?application_name=a&password=x&secret=1",
+			"parameter 3 behind its"},
+		{"postgresql://u:12?secret=x@h/d", "parameter 1 behind its ?"},
+		{"postgresql://h/d?sslmode=secret", "parameter sslmode must be one of: disable "},
+		{"postgresql://h/d?sslmode=Require", "parameter sslmode must be one of"},
+		{"postgresql://h/d?sslmode=prefer%20require", "parameter sslmode must be one of"},
+		{"postgresql://h/d?keepalives_idle=10s", "keepalives_idle must be a whole number"},
+		{"postgresql://h/d?tcp_user_timeout=99999999999", "must be a whole number"},
+		{"postgresql://h/d?ssl_min_protocol_version=3", "must be one of: TLSv1 "},
 	};
 	struct td_arena arena = TD_ARENA_INIT;
 	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {

@@ -31,6 +31,7 @@ struct world {
 struct job {
 	struct lane_job job; /* first */
 	struct world *world;
+	unsigned defers; /* so often run() puts it off; set before it is submitted, then run()'s */
 	_Atomic unsigned ran, done, released;
 	_Atomic unsigned place; /* in the order of running, from 1 */
 	_Atomic int status;
@@ -54,8 +55,12 @@ static void run(void *ctx, struct lane_job **jobs, size_t count)
 			w->saw_abandoned = true;
 			td_lock_give(&w->lock);
 		}
-		if (w->outcome != TD_STATUS_COUNT)
+		if (job->defers > 0) {
+			job->defers--;
+			lane_defer(jobs[i]);
+		} else if (w->outcome != TD_STATUS_COUNT) {
 			lane_finish(jobs[i], w->outcome);
+		}
 	}
 }
 
@@ -135,6 +140,14 @@ static void job_make(struct world *w, struct job *job, uint64_t deadline_ms)
 static void submit(struct world *w, struct job *job, uint64_t deadline_ms)
 {
 	job_make(w, job, deadline_ms);
+	assert_int_equal(lane_submit(w->lane, &job->job), TD_OK);
+}
+
+static void submit_deferring(
+	struct world *w, struct job *job, uint64_t deadline_ms, unsigned defers)
+{
+	job_make(w, job, deadline_ms);
+	job->defers = defers;
 	assert_int_equal(lane_submit(w->lane, &job->job), TD_OK);
 }
 
@@ -399,6 +412,75 @@ static void stop_while_busy(
 	td_thread_join(&thread);
 }
 
+/* What is put off runs again behind those that wait, and is answered once. */
+static void test_lane_deferred_job_runs_behind_the_others(void **state)
+{
+	(void)state;
+	struct world w;
+	world_make(&w, 8, BATCH_MOST);
+	gate_set(&w, true);
+	struct job deferred, others[5];
+	submit_deferring(&w, &deferred, UINT64_MAX, 2);
+	gate_await(&w, 1);
+	for (size_t i = 0; i < 5; i++)
+		submit(&w, &others[i], UINT64_MAX);
+	gate_set(&w, false);
+	assert_ended(&deferred, TD_OK, 3);
+	for (size_t i = 0; i < 5; i++)
+		assert_ended(&others[i], TD_OK, 1);
+	/* Run 1 is its own, 2 to 5 are a batch of the others, then the fifth and it, and it. */
+	assert_int_equal(atomic_load(&deferred.place), 8);
+	assert_int_equal(atomic_load(&others[4].place), 6);
+	assert_int_equal(stats_of(&w).deferred, 2);
+	assert_int_equal(stats_of(&w).finished, 6);
+	world_end(&w);
+}
+
+/* A deadline that passes while it is put off, or before that in its batch, is the end of it. */
+static void test_lane_deferred_job_keeps_its_deadline(void **state)
+{
+	(void)state;
+	struct world w;
+	world_make(&w, 8, 2);
+	gate_set(&w, true);
+	struct job first, early, late;
+	submit(&w, &first, UINT64_MAX);
+	gate_await(&w, 1);
+	submit_deferring(&w, &early, 1500, UINT32_MAX);
+	submit_deferring(&w, &late, 1600, UINT32_MAX);
+	gate_set(&w, false);
+	gate_await(&w, 3);
+	gate_set(&w, true);
+	lane_expire(w.lane, 1500);
+	assert_int_equal(atomic_load(&early.status), TD_TIMEOUT);
+	assert_int_equal(atomic_load(&early.done), 1);
+	gate_set(&w, false);
+	await_release(&early);
+	assert_ended(&first, TD_OK, 1);
+	fake_clock_advance(&w.fake, 600);
+	await_release(&late);
+	assert_int_equal(atomic_load(&late.status), TD_TIMEOUT);
+	assert_int_equal(stats_of(&w).waiting, 0);
+	world_end(&w);
+}
+
+/* Stopping runs it again as long as there is time, and no longer. */
+static void test_lane_deferred_job_is_stopped(void **state)
+{
+	(void)state;
+	struct world w;
+	world_make(&w, 8, BATCH_MOST);
+	gate_set(&w, true);
+	struct job job;
+	submit_deferring(&w, &job, UINT64_MAX, UINT32_MAX);
+	gate_await(&w, 1);
+	gate_set(&w, false);
+	lane_stop(w.lane, 1000);
+	await_release(&job);
+	assert_int_equal(atomic_load(&job.status), TD_STOPPING);
+	world_end(&w);
+}
+
 /* Stopping with time left runs what waits. */
 static void test_lane_stop_drains(void **state)
 {
@@ -620,6 +702,9 @@ int main(void)
 		cmocka_unit_test(test_lane_stop_drains),
 		cmocka_unit_test(test_lane_stop_at_its_deadline_answers_the_rest),
 		cmocka_unit_test(test_lane_stop_of_a_hanging_lane_keeps_deadlines),
+		cmocka_unit_test(test_lane_deferred_job_runs_behind_the_others),
+		cmocka_unit_test(test_lane_deferred_job_keeps_its_deadline),
+		cmocka_unit_test(test_lane_deferred_job_is_stopped),
 		cmocka_unit_test(test_lane_stop_and_destroy_when_idle),
 		cmocka_unit_test(test_lane_idle_is_called_when_nothing_waits),
 		cmocka_unit_test(test_lane_histogram_slots),

@@ -1,0 +1,215 @@
+"""A fault while the service runs: what its users see, how soon it is noticed, how soon it is over.
+
+Everything is seen from outside: HTTP, the log, /proc, and the connections that a proxy took.
+"""
+
+import http.client
+import os
+import threading
+import time
+
+from disk import harness
+
+STORE_TIMEOUT = 3  # seconds, of the service under test
+BODY = {"email": "ada@example.org", "first_name": "Ada", "last_name": "Lovelace"}
+
+
+class Watch:
+    """Sends one request again and again, and keeps what came back and how long it took."""
+
+    def __init__(self, server, method, path, key=None, body=None):
+        self.server, self.method, self.path, self.key, self.body = server, method, path, key, body
+        self.seen = []  # (begin, seconds, status; 0: no answer)
+        self.over = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _once(self, client):
+        body = self.body() if callable(self.body) else self.body
+        return client.request(self.method, self.path, body).status
+
+    def _run(self):
+        client = self.server.client(self.key, timeout=30)
+        while not self.over:
+            begin = time.monotonic()
+            try:
+                status = self._once(client)
+            except (OSError, http.client.HTTPException):
+                status = 0
+                client.close()
+                client = self.server.client(self.key, timeout=30)
+            self.seen.append((begin, time.monotonic() - begin, status))
+            time.sleep(0.02)
+        client.close()
+
+    def since(self, begin):
+        return [row for row in self.seen if row[0] >= begin]
+
+    def statuses(self, begin):
+        return sorted({row[2] for row in self.since(begin)})
+
+    def slowest(self, begin):
+        return max((row[1] for row in self.since(begin)), default=0)
+
+    def first(self, begin, wanted):
+        """When the first answer with that status ended, in seconds since `begin`; or None."""
+        for at, took, status in self.since(begin):
+            if status == wanted:
+                return at + took - begin
+        return None
+
+    def end(self):
+        self.over = True
+        self.thread.join(timeout=40)
+
+
+class Service:
+    """A running `serve` on PostgreSQL, with watches on what it answers."""
+
+    def __init__(self, server, key):
+        self.server, self.key = server, key
+        self.number = 0
+        self.packages = Watch(server, "GET", "/user-subscription/packages")
+        self.readiness = Watch(server, "GET", "/readyz")
+        self.reads = Watch(server, "GET", "/user-subscription/users/first", key)
+        self.writes = Watch(server, "PUT", "/user-subscription/users/second", key, self._body)
+
+    def _body(self):
+        self.number += 1
+        return {**BODY, "email": f"second{self.number}@example.org"}
+
+    @property
+    def watches(self):
+        return (self.packages, self.readiness, self.reads, self.writes)
+
+    def end(self):
+        for watch in self.watches:
+            watch.over = True
+        for watch in self.watches:
+            watch.end()
+
+    def status(self):
+        client = self.server.client()
+        try:
+            return client.get("/readyz?verbose").json()["checks"]["postgresql"]["status"]
+        finally:
+            client.close()
+
+    def resources(self):
+        folder = f"/proc/{self.server.process.pid}"
+        return len(os.listdir(folder + "/fd")), len(os.listdir(folder + "/task"))
+
+    def works(self):
+        """A write and a read of what was written, now."""
+        client = self.server.client(self.key)
+        self.number += 1
+        email = f"works{self.number}@example.org"
+        try:
+            put = client.put("/user-subscription/users/works", {**BODY, "email": email})
+            if put.status not in (200, 201):
+                return False
+            return client.get("/user-subscription/users/works").json()["email"] == email
+        finally:
+            client.close()
+
+
+def begin(start_server, folder, url, env=None, preload=None):
+    more = {"DATABASE_URL": url, "STORE_TIMEOUT": STORE_TIMEOUT, "CONNECT_TIMEOUT": 5,
+            "CONNECT_MAX_RETRIES": -1, "CONNECT_INITIAL_DELAY": "100ms", "CONNECT_MAX_DELAY": "500ms",
+            **(env or {})}
+    server = start_server.ready(folder, release=True, env={**more, **(preload or {})})
+    key = server.make_key()
+    client = server.client(key)
+    assert client.put("/user-subscription/users/first",
+                      {**BODY, "email": "first@example.org"}).status in (200, 201)
+    client.close()
+    return Service(server, key)
+
+
+class Outcome:
+    """What one row showed; `problems` is empty where all was as it should be."""
+
+    def __init__(self, row):
+        self.row = row
+        self.detected = self.recovered = None
+        self.attempts = self.log_lines = 0
+        self.seen = ""
+        self.problems = []
+
+    def expect(self, so, words):
+        if not so:
+            self.problems.append(words)
+
+
+def _detection(service, began):
+    """When the first request was refused, in seconds; or None."""
+    times = [watch.first(began, 503) for watch in (service.reads, service.writes, service.readiness)]
+    return min((at for at in times if at is not None), default=None)
+
+
+def _words(service, began):
+    def of(watch):
+        return "/".join(str(status or "cut") for status in watch.statuses(began)) or "none"
+    return f"pages {of(service.packages)}, reads {of(service.reads)}, writes {of(service.writes)}"
+
+
+def play(row, service, world, long):
+    """Begins the fault, holds it, ends it, waits until all is well, and judges."""
+    outcome = Outcome(row)
+    harness.wait_for(service.works, 20, "a service that works before the fault")
+    before, lines = service.resources(), len(service.server.lines)
+    taken = world.proxy.accepted if world.proxy else []
+    began, count = time.monotonic(), len(taken)
+    row.begin(world)
+    end_at = began + row.hold
+    while time.monotonic() < end_at:
+        time.sleep(0.05)
+    ended = time.monotonic()
+    row.end(world)
+    outcome.attempts = len(taken) - count
+    _recover(row, service, outcome, time.monotonic(), long)
+    outcome.detected = _detection(service, began)
+    outcome.seen = _words(service, began)
+    _judge(row, service, outcome, began, ended)
+    outcome.log_lines = len(service.server.lines) - lines
+    outcome.expect(outcome.log_lines <= 24, f"{outcome.log_lines} lines of log")
+    _check_leaks(service, before, outcome)
+    return outcome
+
+
+def _recover(row, service, outcome, ended, long):
+    bound = row.recovers if long else row.recovers * 3 + 5
+    try:
+        harness.wait_for(service.works, bound + 5, "a service that works again")
+        outcome.recovered = time.monotonic() - ended
+    except AssertionError as error:
+        outcome.problems.append(str(error))
+        return
+    outcome.expect(outcome.recovered <= bound,
+                   f"recovered after {outcome.recovered:.1f} s, not within {bound:g}")
+
+
+def _judge(row, service, outcome, began, ended):
+    outcome.expect(service.packages.statuses(began) == [200], "the catalogue was not served")
+    for watch in (service.reads, service.writes):
+        strange = set(watch.statuses(began)) - {200, 201, 503}
+        outcome.expect(not strange, f"answers {sorted(strange)} to {watch.method}")
+        outcome.expect(watch.slowest(began) < STORE_TIMEOUT + 2,
+                       f"{watch.method} took {watch.slowest(began):.1f} s")
+    outcome.expect(not row.is_seen or outcome.detected is not None, "was not noticed")
+    # The supervisor, a lane's own connection where the supervisor still stands, libpq's second try
+    # without TLS: all within a back-off of 50 ms and more at first, then of seconds.
+    most = 12 + 4 * (ended - began)
+    outcome.expect(outcome.attempts <= most, f"{outcome.attempts} attempts")
+    outcome.expect(service.server.process.poll() is None, "the process ended")
+
+
+def _check_leaks(service, before, outcome):
+    def as_before():
+        files, threads = service.resources()
+        return files <= before[0] + 3 and threads <= before[1] + 1
+    try:
+        harness.wait_for(as_before, 15, "as many descriptors and threads as before")
+    except AssertionError:
+        outcome.problems.append(f"descriptors and threads: {before} before, "
+                                f"{service.resources()} after")
