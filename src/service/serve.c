@@ -129,7 +129,7 @@ static enum td_status create_calls(struct service *service, struct td_err *err)
 	return service->api_calls != NULL ? TD_OK : td_err_set(err, TD_NOMEM, "out of memory");
 }
 
-static enum td_status create_edges(struct service *service, struct td_err *err)
+static enum td_status create_page(struct service *service, struct td_err *err)
 {
 	const struct settings *s = service->settings;
 	const struct page_config page = {
@@ -139,13 +139,22 @@ static enum td_status create_edges(struct service *service, struct td_err *err)
 		.static_dir = s->static_dir,
 		.locales_dir = s->locales_dir,
 		.clock = service->clock,
+		.calls = service->calls,
+		.has_test_clock = calls_has_test_clock(service->calls),
+		.session_ttl_ms = s->session_ttl_ms,
+		.password_memory = s->password_memory,
 		.report = report_page,
 	};
+	return page_create(&page, &service->page, err);
+}
+
+static enum td_status create_edges(struct service *service, struct td_err *err)
+{
 	enum td_status status = create_calls(service, err);
 	if (status == TD_OK)
 		status = api_create(service->api_calls, &service->api, err);
 	if (status == TD_OK)
-		status = page_create(&page, &service->page, err);
+		status = create_page(service, err);
 	return status;
 }
 
