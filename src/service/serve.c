@@ -65,6 +65,7 @@ static void tick(void *ctx, uint64_t now_ms)
 	if (store != NULL)
 		store_expire(store, now_ms);
 	calls_tick(service->calls, now_ms);
+	service_look_at_test_clock(service, now_ms);
 	if (now_ms >= service->http_due_ms) {
 		service->http_due_ms = now_ms + HTTP_TICK_MS;
 		http_server_tick(service->server, now_ms);
@@ -165,6 +166,8 @@ static enum td_status add_routes(struct service *service, struct td_err *err)
 		status = service_add_metrics_route(service, err);
 	if (status == TD_OK && service->role->edges)
 		status = api_add_routes(service->api, service->server, err);
+	if (status == TD_OK && service->role->edges)
+		status = service_add_test_clock_route(service, err);
 	if (status == TD_OK && service->role->edges)
 		status = page_add_routes(service->page, service->server, err);
 	return status;
