@@ -3,6 +3,7 @@
 #include "api/call.h"
 #include "api/openapi.h"
 #include "api/packages.h"
+#include "api/subscriptions.h"
 #include "api/users.h"
 #include "base/alloc.h"
 #include "http/http.h"
@@ -43,6 +44,8 @@ enum td_status api_add_routes(struct api *api, struct http_server *server, struc
 	enum td_status status = api_packages_add_routes(api->packages, server, err);
 	if (status == TD_OK)
 		status = api_users_add_routes(api->calls, server, err);
+	if (status == TD_OK)
+		status = api_subscriptions_add_routes(api->calls, server, err);
 	if (status == TD_OK)
 		status = api_openapi_add_routes(api->openapi, server, err);
 	return status;

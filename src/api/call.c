@@ -456,7 +456,7 @@ static void reply_flow(struct api_call *call, const struct app_flow *flow)
 	}
 	const struct http_header headers[] = {{"Location", answer.location}};
 	const struct http_reply reply = {.status = answer.status,
-		.content_type = API_JSON_TYPE,
+		.content_type = answer.status >= 400 ? API_PROBLEM_TYPE : API_JSON_TYPE,
 		.take = &answer.body,
 		.headers = headers,
 		.header_count = TD_ARRAY_LEN(headers)};
@@ -467,9 +467,10 @@ static void reply_flow(struct api_call *call, const struct app_flow *flow)
 static void show_flow(struct call *base, struct app_flow *flow)
 {
 	struct api_call *call = of(base);
+	const struct store_answer *kept = find_kept(flow->op, TD_OK);
 	stop_running(call);
-	if (flow->op != NULL && flow->op->idempotency != NULL) {
-		reply_kept(base->rq, &flow->op->idempotency->on_ok, NULL);
+	if (kept != NULL && kept->http_status != 0) {
+		reply_kept(base->rq, kept, NULL);
 	} else if (flow->refused) {
 		struct http_problem problem = call_problem_of_flow(flow);
 		http_reply_problem(base->rq, &problem);

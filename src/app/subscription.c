@@ -1,7 +1,11 @@
 #include "app/subscription.h"
 
 #include "app/period.h"
+#include "app/text.h"
+#include "base/utf8.h"
 #include "base/uuid.h"
+
+#define REASON_MOST 1000
 
 #define SYSTEM TD_SLICE("system")
 
@@ -343,4 +347,12 @@ enum app_rule app_subscription_resume(struct app_change *change, int64_t now_ms)
 		       change->actor) != NULL
 		       ? APP_RULE_OK
 		       : APP_RULE_NOMEM;
+}
+
+const char *app_reason_fault(struct td_slice reason)
+{
+	const char *fault = app_text_fault(reason);
+	if (fault == NULL && td_utf8_count(reason) > REASON_MOST)
+		fault = "is too long; at most 1000 characters are taken";
+	return fault;
 }

@@ -90,6 +90,10 @@ enum app_rule app_subscription_cancel(
 /* Takes back what is planned. NOTHING_PLANNED, NOT_LIVE, NOMEM. */
 enum app_rule app_subscription_resume(struct app_change *change, int64_t now_ms);
 
+/* NULL, or a sentence that says what is wrong with why somebody cancels; static storage. Trim it
+ * before (app_text_trim). */
+const char *app_reason_fault(struct td_slice reason);
+
 /* What `package` costs for one period of `cycle`. */
 int64_t app_package_price(const struct store_package *package, enum store_cycle cycle);
 

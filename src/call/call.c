@@ -1,5 +1,6 @@
 /* States of a call: begun (one reference, the request's) -> open -> with the store or the pool (one
  * more) -> open -> … -> answered, released, in either order. */
+#include "app/session.h"
 #include "base/alloc.h"
 #include "call/call_internal.h"
 #include "call/problem.h"
@@ -197,7 +198,8 @@ static void go_on_opening(struct call *call)
 		struct store_auth auth = {.kind = STORE_AUTH_SESSION};
 		struct td_slice token = call_cookie_token(
 			call->calls, call->rq, CALL_COOKIE_SESSION);
-		if (call_token_hash(token, auth.hash)) {
+		if (token.len > 0) {
+			app_token_hash(token, auth.hash);
 			memcpy(call->session_hash, auth.hash, sizeof(auth.hash));
 			ask_first(call, STORE_AUTHORIZE, &auth, session_told);
 			return;

@@ -1,38 +1,6 @@
 #include "call/session.h"
 
-#include <sodium.h>
-
-#define TOKEN_BYTES 32
-
-void call_token_make(char out[CALL_TOKEN_SIZE])
-{
-	unsigned char bytes[TOKEN_BYTES];
-	_Static_assert(sodium_base64_ENCODED_LEN(TOKEN_BYTES,
-			       sodium_base64_VARIANT_URLSAFE_NO_PADDING) == CALL_TOKEN_SIZE,
-		"32 bytes are 43 characters");
-	randombytes_buf(bytes, sizeof(bytes));
-	(void)sodium_bin2base64(out, CALL_TOKEN_SIZE, bytes, sizeof(bytes),
-		sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	sodium_memzero(bytes, sizeof(bytes));
-}
-
-static bool is_of_the_alphabet(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '_';
-}
-
-bool call_token_hash(struct td_slice token, uint8_t out[TD_SHA256_SIZE])
-{
-	if (token.len != CALL_TOKEN_LEN)
-		return false;
-	for (size_t i = 0; i < token.len; i++) {
-		if (!is_of_the_alphabet(token.ptr[i]))
-			return false;
-	}
-	td_sha256(token, out);
-	return true;
-}
+#include "app/session.h"
 
 const char *call_cookie_name(const struct calls *calls, enum call_cookie cookie)
 {
@@ -47,9 +15,8 @@ struct td_slice call_cookie_token(
 	const struct calls *calls, struct http_request *rq, enum call_cookie cookie)
 {
 	struct td_slice token;
-	uint8_t hash[TD_SHA256_SIZE];
 	if (!http_cookie(rq, call_cookie_name(calls, cookie), &token) ||
-		!call_token_hash(token, hash))
+		!app_token_is_wellformed(token))
 		return td_slice(NULL, 0);
 	return token;
 }

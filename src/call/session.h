@@ -1,23 +1,12 @@
-/* Tokens in cookies: of a session, and of a visitor's form. 32 random bytes in base64url; a store
- * keeps only the SHA-256 of the text. Pure, but for libsodium's generator. */
+/* Cookies that carry a token (app/session.h): of a session, and of a visitor's forms. */
 #ifndef TD_CALL_SESSION_H
 #define TD_CALL_SESSION_H
 
-#include "base/digest.h"
 #include "base/slice.h"
 #include "call/call.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define CALL_TOKEN_LEN  43
-#define CALL_TOKEN_SIZE (CALL_TOKEN_LEN + 1) /* with its NUL */
-
-/* A new token. sodium_init() must have been called. Any thread. */
-void call_token_make(char out[CALL_TOKEN_SIZE]);
-
-/* What the store keeps. False: it is no token of ours (length, alphabet). */
-bool call_token_hash(struct td_slice token, uint8_t out[TD_SHA256_SIZE]);
 
 enum call_cookie {
 	CALL_COOKIE_SESSION,

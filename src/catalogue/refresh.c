@@ -163,9 +163,11 @@ static enum td_status publish(struct catalogue_refresher *r, const struct store_
 		return status;
 	size_t packages;
 	(void)catalogue_snapshot_list(snapshot, &packages);
+	/* Before the observers: whoever is told that there is one finds it. */
+	catalogue_holder_swap(r->config.holder, catalogue_snapshot_ref(snapshot));
 	for (size_t i = 0; i < r->observer_count; i++)
 		r->observers[i].fn(r->observers[i].ctx, snapshot);
-	catalogue_holder_swap(r->config.holder, snapshot);
+	catalogue_snapshot_unref(snapshot);
 	memcpy(r->digest, digest, TD_SHA256_SIZE);
 	r->has_digest = true;
 	note_swap(r, packages);

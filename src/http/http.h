@@ -39,6 +39,7 @@ typedef void http_handler_fn(struct http_request *rq, void *ctx);
 #define HTTP_ROUTE_PAGE   0x04u /* errors of this route go to the error_page hook */
 #define HTTP_ROUTE_ALWAYS 0x08u /* the `before` hook is not asked (health, metrics) */
 #define HTTP_ROUTE_PLAIN  0x10u /* an answer without cache_control gets none (default: no-store) */
+#define HTTP_ROUTE_SECRET 0x20u /* its address is a secret: Referrer-Policy is no-referrer */
 
 struct http_route {
 	/* "GET" (answers HEAD too), "POST", "PUT", "PATCH", "DELETE". */

@@ -144,8 +144,10 @@ struct http_verdict http_wire_check(
 
 /* ---- reply.c --------------------------------------------------------------------------------- */
 
-/* The security headers with the given policy (NULL: the API's). False: no memory. */
-bool http_put_security(struct MHD_Response *response, const char *csp, bool hsts);
+/* The security headers with the given policies (csp NULL: the API's; referrer NULL: as everywhere).
+ * False: no memory. */
+bool http_put_security(
+	struct MHD_Response *response, const char *csp, const char *referrer, bool hsts);
 
 /* Adds a header; false where it is not one, or no memory. */
 bool http_put_header(struct MHD_Response *response, const char *name, const char *value);

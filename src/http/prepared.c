@@ -139,7 +139,7 @@ static struct MHD_Response *make_response(
 		  http_put_header(r, "ETag", p->etags[encoding]) &&
 		  (codings[encoding] == NULL ||
 			  http_put_header(r, "Content-Encoding", codings[encoding])) &&
-		  http_put_security(r, p->csp, is_https);
+		  http_put_security(r, p->csp, NULL, is_https);
 	for (size_t i = 0; i < p->header_count; i++)
 		ok = ok && http_put_header(r, p->headers[i].name, p->headers[i].value);
 	if (ok)

@@ -27,13 +27,16 @@ const struct http_header http_security_headers[] = {
 };
 const size_t http_security_header_count = TD_ARRAY_LEN(http_security_headers);
 
-bool http_put_security(struct MHD_Response *response, const char *csp, bool hsts)
+bool http_put_security(
+	struct MHD_Response *response, const char *csp, const char *referrer, bool hsts)
 {
 	bool ok = http_put_header(
 		response, "Content-Security-Policy", csp != NULL ? csp : HTTP_API_CSP);
 	for (size_t i = 0; i < http_security_header_count; i++) {
 		const struct http_header *h = &http_security_headers[i];
-		ok = ok && MHD_add_response_header(response, h->name, h->value) == MHD_YES;
+		bool is_other = referrer != NULL && strcmp(h->name, "Referrer-Policy") == 0;
+		ok = ok && MHD_add_response_header(
+				   response, h->name, is_other ? referrer : h->value) == MHD_YES;
 	}
 	if (hsts)
 		ok = ok && http_put_header(response, "Strict-Transport-Security", HTTP_HSTS);
@@ -91,6 +94,13 @@ void http_queue(struct http_request *rq, unsigned status, struct MHD_Response *r
 	atomic_fetch_add_explicit(&rq->server->requests, 1, memory_order_relaxed);
 }
 
+/* NULL: as everywhere. */
+static const char *referrer_policy_of(const struct http_request *rq)
+{
+	const struct http_route *route = http_request_route(rq);
+	return route != NULL && (route->flags & HTTP_ROUTE_SECRET) != 0 ? "no-referrer" : NULL;
+}
+
 void http_reply_bare(struct http_request *rq)
 {
 	static char fault[] = "{\"type\":\"/problems/internal-error\",\"title\":\"Something went "
@@ -104,7 +114,7 @@ void http_reply_bare(struct http_request *rq)
 	/* Without them it is still an answer. */
 	(void)(http_put_header(response, "Content-Type", "application/problem+json") &&
 		http_put_header(response, "Cache-Control", "no-store") &&
-		http_put_security(response, NULL, rq->server->is_https));
+		http_put_security(response, NULL, referrer_policy_of(rq), rq->server->is_https));
 	http_queue(rq, 500, response);
 	MHD_destroy_response(response);
 }
@@ -152,7 +162,8 @@ static bool put_all(
 		  put_optional(response, "Cache-Control", cache_control_of(rq, reply)) &&
 		  put_optional(response, "Vary", reply->vary) &&
 		  put_optional(response, "ETag", reply->etag) &&
-		  http_put_security(response, reply->csp, rq->server->is_https);
+		  http_put_security(
+			  response, reply->csp, referrer_policy_of(rq), rq->server->is_https);
 	for (size_t i = 0; i < reply->header_count; i++)
 		ok = ok && put_optional(response, reply->headers[i].name, reply->headers[i].value);
 	return ok && http_put_own(rq, response);

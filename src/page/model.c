@@ -83,6 +83,11 @@ struct tpl_value *page_model_frame(struct td_arena *arena, const struct page_fra
 			with_site_name(
 				arena, locale_find_str(locale, frame->description_key), site_name));
 	tpl_put_flag(arena, root, "noindex", !frame->may_be_indexed);
+	tpl_put_str(arena, root, "csrf_token", frame->csrf_token);
+	tpl_put_flag(arena, root, "signed_in", frame->is_signed_in);
+	tpl_put_flag(arena, root, "test_clock", frame->config->has_test_clock);
+	if (frame->test_clock_ms != 0)
+		page_model_time(arena, root, "test_time", frame->test_clock_ms);
 	struct tpl_value *statics = tpl_put_map(arena, root, "static");
 	for (size_t i = 0; i < frame->site->static_count; i++)
 		tpl_put_str(
@@ -99,26 +104,52 @@ const char *page_model_language(struct td_arena *arena, const struct locale *loc
 	return text != NULL ? text : "en";
 }
 
-static void put_amount(struct td_arena *arena, struct tpl_value *map, const char *name,
-	const struct locale *locale, const struct store_package *row, int64_t minor)
+/* Gives the buffer's text to the map, and its failure to the arena. */
+static void put_buf(
+	struct td_arena *arena, struct tpl_value *map, const char *name, struct td_buf *text)
 {
-	struct td_buf text = TD_BUF_INIT;
-	locale_put_money(locale, &text, minor, row->currency);
-	if (text.failed)
+	if (text->failed)
 		arena->failed = true;
-	tpl_put_text(arena, map, name, td_buf_slice(&text));
-	td_buf_done(&text);
+	tpl_put_text(arena, map, name, td_buf_slice(text));
+	td_buf_done(text);
 }
 
-static void put_number(struct td_arena *arena, struct tpl_value *map, const char *name,
+void page_model_money(struct td_arena *arena, struct tpl_value *map, const char *name,
+	const struct locale *locale, int64_t minor, struct td_slice currency)
+{
+	struct td_buf text = TD_BUF_INIT;
+	locale_put_money(locale, &text, minor, currency);
+	put_buf(arena, map, name, &text);
+}
+
+void page_model_number(struct td_arena *arena, struct tpl_value *map, const char *name,
 	const struct locale *locale, int64_t number)
 {
 	struct td_buf text = TD_BUF_INIT;
 	locale_put_number(locale, &text, number);
-	if (text.failed)
-		arena->failed = true;
-	tpl_put_text(arena, map, name, td_buf_slice(&text));
-	td_buf_done(&text);
+	put_buf(arena, map, name, &text);
+}
+
+void page_model_date(struct td_arena *arena, struct tpl_value *map, const char *name,
+	const struct locale *locale, int64_t wall_ms)
+{
+	struct td_buf text = TD_BUF_INIT;
+	locale_put_date(locale, &text, wall_ms);
+	put_buf(arena, map, name, &text);
+}
+
+void page_model_time(
+	struct td_arena *arena, struct tpl_value *map, const char *name, int64_t wall_ms)
+{
+	char text[TD_TIME_TEXT_SIZE];
+	td_time_format(wall_ms, text);
+	tpl_put_str(arena, map, name, text);
+}
+
+static void put_amount(struct td_arena *arena, struct tpl_value *map, const char *name,
+	const struct locale *locale, const struct store_package *row, int64_t minor)
+{
+	page_model_money(arena, map, name, locale, minor, row->currency);
 }
 
 static void put_percent(struct td_arena *arena, struct tpl_value *map, const char *name,
@@ -126,10 +157,7 @@ static void put_percent(struct td_arena *arena, struct tpl_value *map, const cha
 {
 	struct td_buf text = TD_BUF_INIT;
 	locale_put_percent(locale, &text, percent);
-	if (text.failed)
-		arena->failed = true;
-	tpl_put_text(arena, map, name, td_buf_slice(&text));
-	td_buf_done(&text);
+	put_buf(arena, map, name, &text);
 }
 
 /* What a year saves against twelve months; 0 where it saves nothing. */
@@ -194,8 +222,8 @@ void page_model_package(struct td_arena *arena, struct tpl_value *map, const str
 	tpl_put_text(arena, map, "tagline",
 		catalogue_package_translated(package, "tagline", language, tagline));
 	put_prices(arena, map, locale, row);
-	put_number(arena, map, "per_hour", locale, row->rate_limit_per_hour);
-	put_number(arena, map, "per_day", locale, row->rate_limit_per_day);
+	page_model_number(arena, map, "per_hour", locale, row->rate_limit_per_hour);
+	page_model_number(arena, map, "per_day", locale, row->rate_limit_per_day);
 	put_features(arena, map, language, package);
 }
 

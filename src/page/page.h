@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+struct calls;
 struct page;
 struct http_problem;
 struct http_request;
@@ -27,6 +28,10 @@ struct page_config {
 	const char *static_dir;
 	const char *locales_dir;
 	const struct td_clock *clock;
+	struct calls *calls;    /* checkout, account, signing in; NULL: those pages are not there */
+	int64_t session_ttl_ms; /* how long a sign-in lasts */
+	bool has_test_clock;    /* every page says so */
+	size_t password_memory; /* bytes, for hashing one */
 	page_report_fn *report; /* NULL: nobody */
 	void *report_ctx;
 };

@@ -111,9 +111,25 @@ struct page_frame {
 	struct td_slice title;
 	const char *description_key; /* or NULL */
 	bool may_be_indexed;
+	bool is_private;        /* of one visitor: no cache keeps it */
+	const char *csrf_token; /* of its forms; or NULL */
+	bool is_signed_in;      /* there is a session: csrf_token lets it sign out */
+	int64_t test_clock_ms;  /* the time that a test has set; 0: none */
 };
 
 struct tpl_value *page_model_frame(struct td_arena *arena, const struct page_frame *frame);
+
+/* A value in the locale's form, as a text of `map`. */
+void page_model_money(struct td_arena *arena, struct tpl_value *map, const char *name,
+	const struct locale *locale, int64_t minor, struct td_slice currency);
+void page_model_number(struct td_arena *arena, struct tpl_value *map, const char *name,
+	const struct locale *locale, int64_t number);
+void page_model_date(struct td_arena *arena, struct tpl_value *map, const char *name,
+	const struct locale *locale, int64_t wall_ms);
+
+/* RFC 3339, for <time datetime>. */
+void page_model_time(
+	struct td_arena *arena, struct tpl_value *map, const char *name, int64_t wall_ms);
 
 /* Name, prices, saving, limits and features of one package, as members of `map`. */
 void page_model_package(struct td_arena *arena, struct tpl_value *map, const struct locale *locale,

@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* Templates that the code asks for by name. */
-static const char *const needed[] = {"pricing", "checkout", "error", "problem", "problems"};
+static const char *const needed[] = {"pricing", "checkout", "sign_in", "reset", "account", "change",
+	"preview", "cancel", "error", "problem", "problems"};
 
 /* A file of a set, with what was compressed when it was compiled in. */
 struct source {

@@ -65,6 +65,7 @@ static void tick(void *ctx, uint64_t now_ms)
 	if (store != NULL)
 		store_expire(store, now_ms);
 	calls_tick(service->calls, now_ms);
+	service_look_at_test_clock(service, now_ms);
 	if (now_ms >= service->http_due_ms) {
 		service->http_due_ms = now_ms + HTTP_TICK_MS;
 		http_server_tick(service->server, now_ms);
@@ -129,7 +130,7 @@ static enum td_status create_calls(struct service *service, struct td_err *err)
 	return service->api_calls != NULL ? TD_OK : td_err_set(err, TD_NOMEM, "out of memory");
 }
 
-static enum td_status create_edges(struct service *service, struct td_err *err)
+static enum td_status create_page(struct service *service, struct td_err *err)
 {
 	const struct settings *s = service->settings;
 	const struct page_config page = {
@@ -139,13 +140,22 @@ static enum td_status create_edges(struct service *service, struct td_err *err)
 		.static_dir = s->static_dir,
 		.locales_dir = s->locales_dir,
 		.clock = service->clock,
+		.calls = service->calls,
+		.has_test_clock = calls_has_test_clock(service->calls),
+		.session_ttl_ms = s->session_ttl_ms,
+		.password_memory = s->password_memory,
 		.report = report_page,
 	};
+	return page_create(&page, &service->page, err);
+}
+
+static enum td_status create_edges(struct service *service, struct td_err *err)
+{
 	enum td_status status = create_calls(service, err);
 	if (status == TD_OK)
 		status = api_create(service->api_calls, &service->api, err);
 	if (status == TD_OK)
-		status = page_create(&page, &service->page, err);
+		status = create_page(service, err);
 	return status;
 }
 
@@ -156,6 +166,8 @@ static enum td_status add_routes(struct service *service, struct td_err *err)
 		status = service_add_metrics_route(service, err);
 	if (status == TD_OK && service->role->edges)
 		status = api_add_routes(service->api, service->server, err);
+	if (status == TD_OK && service->role->edges)
+		status = service_add_test_clock_route(service, err);
 	if (status == TD_OK && service->role->edges)
 		status = page_add_routes(service->page, service->server, err);
 	return status;

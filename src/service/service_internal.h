@@ -21,6 +21,8 @@
 #include "work/thread.h"
 #include "work/ticker.h"
 
+#include <stdatomic.h>
+
 enum service_phase {
 	SERVICE_STARTING,
 	SERVICE_READY,
@@ -62,7 +64,9 @@ struct service {
 	uint64_t stop_deadline_ms;
 
 	/* The ticker's. */
-	uint64_t http_due_ms;
+	uint64_t http_due_ms, clock_due_ms;
+
+	atomic_bool looks_at_clock; /* an operation for it is out */
 
 	/* The stopper's, then the main thread's. */
 	bool cut_off;
@@ -90,6 +94,18 @@ enum td_status service_add_health_routes(struct service *service, struct td_err 
 
 /* http_before_fn's shape: 503 until the service is ready; ctx = the service. */
 bool service_before(struct http_request *rq, const struct http_route *route, void *service);
+
+/* ---- test_clock.c */
+
+/* Lets the test clock start, where TEST_CLOCK is set and none runs in the store yet. Waits. */
+bool service_start_test_clock(struct service *service, struct td_err *err) TD_MUST_CHECK;
+
+/* From time to time, where TEST_CLOCK is set: looks at what others have set it to. The ticker's. */
+void service_look_at_test_clock(struct service *service, uint64_t now_ms);
+
+/* Only where TEST_CLOCK is set. */
+enum td_status service_add_test_clock_route(
+	struct service *service, struct td_err *err) TD_MUST_CHECK;
 
 /* ---- metrics.c */
 

@@ -110,6 +110,19 @@ static bool may_try_again(struct service *service, const struct td_err *err)
 	return service->uses_postgres && away && is_starting(service);
 }
 
+static bool start_test_clock(struct service *service)
+{
+	struct td_err err = TD_ERR_INIT;
+	bool started = service_start_test_clock(service, &err);
+	while (!started && may_try_again(service, &err)) {
+		(void)poll(NULL, 0, AGAIN_MS);
+		started = service_start_test_clock(service, &err);
+	}
+	if (!started)
+		fail(service, TD_EXIT_FAILED, &err);
+	return started;
+}
+
 static bool populate(struct service *service)
 {
 	struct td_err err = TD_ERR_INIT;
@@ -202,7 +215,8 @@ static void wait_until_ready(struct service *service)
 void service_start(void *ctx)
 {
 	struct service *service = ctx;
-	if (open_store(service) && populate(service) && start_edges(service)) {
+	if (open_store(service) && start_test_clock(service) && populate(service) &&
+		start_edges(service)) {
 		calls_set_store(service->calls, service->store);
 		wait_until_ready(service);
 	}

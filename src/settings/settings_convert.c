@@ -205,6 +205,10 @@ static enum td_status convert_time(
 	if (!td_time_parse(td_slice_str(text), &wall_ms))
 		return td_err_set(err, TD_INVALID,
 			"'%.40s' is not a time: write it as 2026-11-23T08:00:00Z", text);
+	const struct setting_info *info = setting_get(id);
+	if (wall_ms < info->low || wall_ms > info->high)
+		return td_err_set(err, TD_INVALID,
+			"'%.40s' is before 1970 or after 9989: take a time between", text);
 	store_field(settings, id, &wall_ms, sizeof(wall_ms));
 	return TD_OK;
 }

@@ -27,12 +27,12 @@
 	X(CONNECT, true, "Connecting to a database server") \
 	X(ACCOUNTS, true, "Signing in")                     \
 	X(EVENTS, false, "The event log")                   \
-	X(TEST_CLOCK, false, "The test clock")
+	X(TEST_CLOCK, true, "The test clock")
 
 /* Marks: SECRET values are masked and have no flag; FILE: also as NAME_FILE.
- * Limits: of integers as they are, of durations in milliseconds, of sizes in bytes, of text in
- * bytes. Words: of an ENUM "a|b" (the value is the word's place); of a DURATION the one word that
- * stands for -1.
+ * Limits: of integers as they are, of durations in milliseconds, of times in milliseconds since
+ * 1970, of sizes in bytes, of text in bytes. Words: of an ENUM "a|b" (the value is the word's
+ * place); of a DURATION the one word that stands for -1.
  *
  *    name, field, type, default, low, high, words, marks, part, group,
  *    what it is, for people */
@@ -156,7 +156,9 @@
 		"The least that is logged.")                                                       \
 	X(NO_COLOR, no_color, PRESENT, NULL, 0, 0, NULL, 0, CORE, PROCESS,                         \
 		"Set to anything: no colours in a terminal.")                                      \
-	X(TEST_CLOCK, test_clock, TIME, NULL, 0, 0, NULL, 0, TEST_CLOCK, TESTING,                  \
-		"A time to start from, for tests of what time does to subscriptions.")
+	X(TEST_CLOCK, test_clock, TIME, NULL, 0, 253086595199999, NULL, 0, TEST_CLOCK, TESTING,    \
+		"A time to start from, for tests of what time does to subscriptions: POST "        \
+		"/test/clock with a key sets it forward. All answers and pages say so. Never "     \
+		"where people pay.")
 
 #endif
