@@ -218,8 +218,7 @@ static void test_reset_expires_and_a_later_one_voids_it(void **state)
 
 /* ---- throttles */
 
-static const struct store_throttle throttles[] = {
-	{{"account:1", 9}, 2}, {{"address:1", 9}, 3}};
+static const struct store_throttle throttles[] = {{{"account:1", 9}, 2}, {{"address:1", 9}, 3}};
 
 static struct store_op *take(int64_t later_ms)
 {
