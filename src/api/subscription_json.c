@@ -3,7 +3,6 @@
 #include "base/json.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 
 /* ---- members
@@ -86,36 +85,27 @@ void api_subscription_put(struct td_buf *out, const struct store_subscription *r
 	td_buf_put_char(out, '\n');
 }
 
-/* ---- cursors: "1." and the last item's place, so that nobody counts on what is inside
+/* ---- cursors: the place of the last item that was shown
  * ------------------------------------------------------------------------------------------- */
 
-#define CURSOR_FORM    "1.%" PRId64
-#define CURSOR_PLAIN   24 /* "1." and 19 digits, with the NUL */
-#define CURSOR_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
-#define CURSOR_SIZE    sodium_base64_ENCODED_LEN(CURSOR_PLAIN, CURSOR_VARIANT)
+#define CURSOR_DIGITS 18
+#define CURSOR_SIZE   (CURSOR_DIGITS + 3)
 
 static void make_cursor(int64_t seq, char out[CURSOR_SIZE])
 {
-	char plain[CURSOR_PLAIN];
-	int len = snprintf(plain, sizeof(plain), CURSOR_FORM, seq);
-	(void)sodium_bin2base64(
-		out, CURSOR_SIZE, (const unsigned char *)plain, (size_t)len, CURSOR_VARIANT);
+	(void)snprintf(out, CURSOR_SIZE, "p%" PRId64, seq);
 }
 
 bool api_cursor_read(struct td_slice cursor, int64_t *ret_before_seq)
 {
-	unsigned char plain[CURSOR_PLAIN];
-	size_t len;
 	int64_t seq = 0;
-	if (sodium_base642bin(plain, sizeof(plain), cursor.ptr, cursor.len, NULL, &len, NULL,
-		    CURSOR_VARIANT) != 0 ||
-		len < 3 || len > 21 || memcmp(plain, "1.", 2) != 0 || plain[2] == '0')
+	if (cursor.len < 2 || cursor.len > 1 + CURSOR_DIGITS || cursor.ptr[0] != 'p' ||
+		cursor.ptr[1] == '0')
 		return false;
-	for (size_t i = 2; i < len; i++) {
-		int64_t digit = plain[i] - '0';
-		if (digit < 0 || digit > 9 || seq > (INT64_MAX - digit) / 10)
+	for (size_t i = 1; i < cursor.len; i++) {
+		if (cursor.ptr[i] < '0' || cursor.ptr[i] > '9')
 			return false;
-		seq = seq * 10 + digit;
+		seq = seq * 10 + (cursor.ptr[i] - '0');
 	}
 	*ret_before_seq = seq;
 	return true;

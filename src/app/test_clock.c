@@ -46,7 +46,12 @@ static enum app_next clock_write(struct app_flow *flow, enum td_status status)
 		return app_flow_no_memory(flow);
 	flow->op->in.clock = (struct store_clock_set){.offset_ms = offset_ms,
 		.expected_ms = c->has_offset ? c->offset_ms : STORE_CLOCK_ABSENT};
-	return app_flow_keep(flow) ? APP_NEXT_OP : app_flow_no_memory(flow);
+	if (!app_flow_keep(flow))
+		return app_flow_no_memory(flow);
+	/* The answer is kept as long as any other, by the clock that it sets. */
+	if (flow->op->idempotency != NULL)
+		flow->op->idempotency->expires_at += c->now_ms - flow->now_ms;
+	return APP_NEXT_OP;
 }
 
 /* Somebody else was faster. */

@@ -134,7 +134,7 @@ static bool read_body(struct api_call *call, struct app_test_clock *clock)
 	struct http_request *rq = api_call_rq(call);
 	struct app_faults faults = {.count = 0};
 	struct td_slice advance, set;
-	const struct api_field fields[] = {{"advance", true, &advance}, {"set", true, &set}};
+	const struct api_field fields[] = {{"advance", false, &advance}, {"set", false, &set}};
 	struct td_err err = TD_ERR_INIT;
 	enum td_status status = api_body_read(
 		http_body(rq), http_arena(rq), fields, TD_ARRAY_LEN(fields), &faults, &err);
@@ -180,9 +180,10 @@ static void handle_clock(struct http_request *rq, void *ctx)
 
 enum td_status service_add_test_clock_route(struct service *service, struct td_err *err)
 {
-	const struct http_route route = {
-		"POST", ROUTE, handle_clock, service->api_calls, HTTP_ROUTE_JSON, 0};
+	const struct http_route routes[] = {
+		{"POST", ROUTE, handle_clock, service->api_calls, HTTP_ROUTE_JSON, 0},
+	};
 	if (!calls_has_test_clock(service->calls))
 		return TD_OK;
-	return http_server_add_routes(service->server, &route, 1, err);
+	return http_server_add_routes(service->server, routes, TD_ARRAY_LEN(routes), err);
 }
