@@ -46,10 +46,11 @@ static uint64_t now_ms(void)
 static void test_lock_on_a_row_holds_up_only_who_wants_it(void **state)
 {
 	struct contract *c = *state;
-	struct contract_crowd *blocked = crowd_new(1), *others = crowd_new(300);
+	struct contract_crowd *blocked = crowd_new(60), *others = crowd_new(300);
 	make_users(c, 1);
 	lock_by(c, "SELECT 1 FROM users WHERE id = 'u0' FOR UPDATE");
-	crowd_submit(blocked, c->store, renamed_user(0));
+	for (int i = 0; i < 60; i++)
+		crowd_submit(blocked, c->store, renamed_user(0));
 	for (int i = 1; i <= 300; i++)
 		crowd_submit(others, c->store, numbered_user(i));
 	assert_true(crowd_wait(others, 4000));
@@ -57,8 +58,8 @@ static void test_lock_on_a_row_holds_up_only_who_wants_it(void **state)
 	crowd_free(others);
 	assert_false(crowd_wait(blocked, 0));
 	pgdb_let_go(c->db);
-	assert_true(crowd_wait(blocked, 2000));
-	assert_int_equal(crowd_count(blocked, TD_OK), 1);
+	assert_true(crowd_wait(blocked, 3000));
+	assert_int_equal(crowd_count(blocked, TD_OK), 60);
 	crowd_free(blocked);
 }
 

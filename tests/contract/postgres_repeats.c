@@ -2,6 +2,7 @@
  * done once. */
 #include "postgres_db.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The writer's connections of this test's database. */
@@ -125,13 +126,6 @@ static bool is_found(void *ctx)
 	return pgdb_finds(l->conn, l->sql);
 }
 
-static void wait_for(struct pgdb *db, const char *sql)
-{
-	struct looked_for l = {db->holder, sql};
-	if (!contract_poll(is_found, &l, 5000))
-		fail_msg("%s found nothing", sql);
-}
-
 /* As another client would have it while commits wait. */
 static void open_holder(struct pgdb *db)
 {
@@ -141,20 +135,80 @@ static void open_holder(struct pgdb *db)
 }
 
 /* A commit that waits for a standby is done; ending it there loses only the answer. */
-static void hold_commits(struct pgdb *db, bool hold)
+static void set_standby(PGconn *conn, bool hold)
 {
-	pgdb_run(db->holder, hold ? "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
-				  : "ALTER SYSTEM RESET synchronous_standby_names");
-	pgdb_run(db->holder, "SELECT pg_reload_conf()");
-	wait_for(db, hold ? "SELECT 1 WHERE current_setting('synchronous_standby_names') = 'nobody'"
-			  : "SELECT 1 WHERE current_setting('synchronous_standby_names') = ''");
+	pgdb_run(conn, hold ? "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
+			    : "ALTER SYSTEM RESET synchronous_standby_names");
+	pgdb_run(conn, "SELECT pg_reload_conf()");
+}
+
+struct probe {
+	struct pgdb *db;
+	PGconn *conn;
+	bool held;
+};
+
+/* Its commit has gone through, or waits: then the wait is ended. */
+static bool has_ended(void *ctx)
+{
+	struct probe *p = ctx;
+	char sql[120];
+	(void)snprintf(sql, sizeof(sql),
+		"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+		" AND pid = %d",
+		PQbackendPID(p->conn));
+	p->held = p->held || pgdb_finds(p->db->holder, sql);
+	return PQconsumeInput(p->conn) == 0 || PQisBusy(p->conn) == 0;
+}
+
+static bool is_held(struct pgdb *db, PGconn *conn)
+{
+	struct probe p = {db, conn, false};
+	assert_int_equal(PQsendQuery(conn, "SELECT pg_logical_emit_message(true, 't', 't')"), 1);
+	assert_true(contract_poll(has_ended, &p, 8000));
+	for (PGresult *r; (r = PQgetResult(conn)) != NULL;)
+		PQclear(r);
+	return p.held;
+}
+
+static void ignore_notice(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
+/* The server's processes take up a setting each in its own time: commits are held when one was. */
+static void hold_commits(struct pgdb *db)
+{
+	PGconn *probe = pgdb_connect(db->name);
+	bool held = false;
+	set_standby(db->holder, true);
+	(void)PQsetNoticeProcessor(probe, ignore_notice, NULL);
+	for (int i = 0; i < 2000 && !held; i++)
+		held = is_held(db, probe);
+	PQfinish(probe);
+	assert_true(held);
+}
+
+static void let_commits_go(struct pgdb *db)
+{
+	set_standby(db->holder, false);
+}
+
+/* Ends our connections that are as `sql` says, as soon as there is one. */
+static void end_ours(struct pgdb *db, const char *sql)
+{
+	char text[300];
+	struct looked_for l = {db->holder, text};
+	(void)snprintf(
+		text, sizeof(text), "SELECT pg_terminate_backend(pid, 5000)" OURS " AND %s", sql);
+	if (!contract_poll(is_found, &l, 8000))
+		fail_msg("no connection of ours was found with %s", sql);
 }
 
 static void lose_answer(struct pgdb *db)
 {
-	wait_for(db, "SELECT 1" OURS " AND wait_event = 'SyncRep'");
-	pgdb_run(db->holder,
-		"SELECT pg_terminate_backend(pid, 5000)" OURS " AND wait_event = 'SyncRep'");
+	end_ours(db, "wait_event = 'SyncRep'");
 }
 
 static void check_outcome(struct pgdb *db, struct contract_crowd *crowd, unsigned row)
@@ -174,10 +228,10 @@ static void lose_the_commits_answer(struct contract *c, unsigned row)
 	struct contract_crowd *crowd = crowd_new(1);
 	open_holder(db);
 	struct store_op *op = writes[row].make(c);
-	hold_commits(db, true);
+	hold_commits(db);
 	crowd_submit(crowd, c->store, op);
 	lose_answer(db);
-	hold_commits(db, false);
+	let_commits_go(db);
 	check_outcome(db, crowd, row);
 }
 
@@ -198,9 +252,7 @@ static void lose_the_connection_before(struct contract *c, unsigned row)
 	pgdb_run(db->holder, "LOCK TABLE users, api_keys, idempotency, subscription_packages IN "
 			     "EXCLUSIVE MODE");
 	crowd_submit(crowd, c->store, op);
-	wait_for(db, "SELECT 1" OURS " AND wait_event_type = 'Lock'");
-	pgdb_run(db->holder,
-		"SELECT pg_terminate_backend(pid)" OURS " AND wait_event_type = 'Lock'");
+	end_ours(db, "wait_event_type = 'Lock'");
 	pgdb_run(db->holder, "COMMIT");
 	check_outcome(db, crowd, row);
 }
@@ -220,16 +272,27 @@ static void test_repeat_overwrites_nothing_of_others(void **state)
 	struct contract_crowd *crowd = crowd_new(1);
 	open_holder(db);
 	struct store_op *op = apply(c);
-	hold_commits(db, true);
+	hold_commits(db);
 	crowd_submit(crowd, c->store, op);
 	lose_answer(db);
 	pgdb_run(db->holder, "UPDATE subscription_packages SET name = 'Other' WHERE slug = 'team'");
-	hold_commits(db, false);
+	let_commits_go(db);
 	assert_true(crowd_wait(crowd, 8000));
 	assert_int_equal(crowd_count(crowd, TD_OK), 1);
 	crowd_free(crowd);
 	assert_true(pgdb_finds(db->holder,
 		"SELECT 1 FROM subscription_packages WHERE slug = 'team' AND name = 'Other'"));
+}
+
+/* Where a test failed in the middle, nobody's commits must wait for ever. */
+static int let_go_after_all(void **state)
+{
+	(void)state;
+	PGconn *conn = pgdb_connect("postgres");
+	pgdb_run(conn, "SET synchronous_commit = local");
+	set_standby(conn, false);
+	PQfinish(conn);
+	return 0;
 }
 
 int pgdb_run_repeats(void)
@@ -239,5 +302,5 @@ int pgdb_run_repeats(void)
 		cmocka_unit_test(test_repeat_connection_is_lost_before_the_commit),
 		CONTRACT_TEST(test_repeat_overwrites_nothing_of_others),
 	};
-	return cmocka_run_group_tests_name("repeats", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("repeats", tests, NULL, let_go_after_all);
 }

@@ -55,6 +55,8 @@ static struct pg_clash names_of(const struct pg_store *s, const struct pg_task *
 	const struct pg_write_kind *kind = pg_write_kind(t->op->kind);
 	if (kind->names != NULL)
 		kind->names(t->op, &c);
+	if (kind->run != NULL)
+		pg_clash_put(&c, PG_CLASH_SINGLE, TD_SLICE(""));
 	if (t->op->idempotency != NULL)
 		put_answer(&c, t->op->idempotency);
 	return c;

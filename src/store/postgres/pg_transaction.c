@@ -228,6 +228,9 @@ static bool wait_until_back(struct pg_lane *l, const struct connect_limit *limit
 {
 	struct connect_limit patient = {
 		.deadline_ms = limit->deadline_ms, .stop = &l->store->stopping};
+	uint64_t stop_ms = atomic_load(&l->store->stop_ms);
+	if (patient.deadline_ms > stop_ms)
+		patient.deadline_ms = stop_ms;
 	while (connect_limit_slice_ms(&patient) > 0) {
 		(void)poll(NULL, 0, 20 + (int)randombytes_uniform(30));
 		if (connect_supervisor_is_up(l->store->supervisor))

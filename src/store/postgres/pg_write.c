@@ -134,7 +134,22 @@ static void run_in_turns(struct run *r, struct pg_task *tasks, size_t count, boo
 	r->l->turn = (unsigned)(first + done);
 }
 
-/* The blocked come behind those that are not, and what clashes with them behind them, untried. */
+/* Moves those that are blocked behind the others and returns how many are not. */
+static size_t put_blocked_last(struct pg_task *tasks, size_t count)
+{
+	size_t free = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct pg_task task = tasks[i];
+		if (!task.settled && task.op->tried.blocked)
+			continue;
+		tasks[i] = tasks[free];
+		tasks[free++] = task;
+	}
+	return free;
+}
+
+/* The blocked come behind those that are not, and what clashes with them stays untried. So they
+ * stand in the list until the end, those too that meet a lock only now. */
 static void run_all(struct run *r, struct pg_task *tasks, size_t count)
 {
 	bool others = false;
@@ -142,22 +157,16 @@ static void run_all(struct run *r, struct pg_task *tasks, size_t count)
 	while (count > 0 && (picked = pg_clash_pick(r->l->store, tasks, count)) > 0) {
 		run_together(r, tasks, picked);
 		pg_note_use(r->l, r->limit, tasks, picked);
-		others = true;
+		picked = put_blocked_last(tasks, picked);
+		others = others || picked > 0;
 		tasks += picked;
 		count -= picked;
 	}
-	size_t blocked = 0;
-	for (size_t i = 0; i < count; i++) {
-		struct pg_task task = tasks[i];
-		if (!task.op->tried.blocked)
-			continue;
-		tasks[i] = tasks[blocked];
-		tasks[blocked++] = task;
-	}
+	size_t untried = put_blocked_last(tasks, count), blocked = count - untried;
 	if (blocked == 0)
 		return;
-	run_in_turns(r, tasks, blocked, others);
-	pg_note_use(r->l, r->limit, tasks, blocked);
+	run_in_turns(r, tasks + untried, blocked, others);
+	pg_note_use(r->l, r->limit, tasks + untried, blocked);
 }
 
 static struct pg_task task_of(struct lane_job *job)

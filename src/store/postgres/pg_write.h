@@ -15,6 +15,7 @@
 
 enum pg_clash_space {
 	PG_CLASH_ANSWER,
+	PG_CLASH_SINGLE,
 	PG_CLASH_USER_ID,
 	PG_CLASH_EMAIL,
 	PG_CLASH_KEY_ID,
