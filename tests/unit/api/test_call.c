@@ -1,65 +1,16 @@
-/* A real HTTP server over a store that this test holds in its hand: it decides when an operation is
- * done and when it is let go, and in which order. Under ASan and TSan it proves who may touch what.
- */
-#include "td_test.h"
+/* A real HTTP server over a store that this test holds in its hand. Under ASan and TSan it proves
+ * who may touch what. */
+#include "../call/held_store.h"
 
 #include "api/call.h"
 #include "api/users.h"
 #include "app/apikey.h"
 #include "base/alloc.h"
-#include "work/lock.h"
 #include "work/thread.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sodium.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define HELD_MOST 64
-#define BODY      "{\"email\":\"a@example.com\",\"first_name\":\"A\",\"last_name\":\"B\"}"
-
-/* ---- the store in hand ----------------------------------------------------------------------- */
-
-struct held_store {
-	struct store store; /* first */
-	struct td_lock lock;
-	struct td_cond came;
-	struct store_op *ops[HELD_MOST]; /* guarded by lock: oldest first */
-	size_t count;                    /* guarded by lock */
-	_Atomic(int) refuse;             /* enum td_status that submit gives; TD_OK: it takes */
-};
-
-static enum td_status held_submit(struct store *store, struct store_op *op)
-{
-	struct held_store *held = (struct held_store *)store;
-	if (atomic_load(&held->refuse) != TD_OK)
-		return (enum td_status)atomic_load(&held->refuse);
-	td_lock_take(&held->lock);
-	td_assert(held->count < HELD_MOST);
-	held->ops[held->count++] = op;
-	td_cond_wake_all(&held->came);
-	td_lock_give(&held->lock);
-	return TD_OK;
-}
-
-static const struct store_class held_class = {.submit = held_submit};
-
-/* Waits for the next operation and takes it out. */
-static struct store_op *held_take(struct held_store *held)
-{
-	td_lock_take(&held->lock);
-	while (held->count == 0)
-		td_cond_wait(&held->came, &held->lock);
-	struct store_op *op = held->ops[0];
-	held->count--;
-	memmove(held->ops, held->ops + 1, held->count * sizeof(struct store_op *));
-	td_lock_give(&held->lock);
-	return op;
-}
+#define BODY "{\"email\":\"a@example.com\",\"first_name\":\"A\",\"last_name\":\"B\"}"
 
 static void finish(struct store_op *op, enum td_status status)
 {
@@ -88,10 +39,7 @@ static int set_up(void **state)
 	struct http_server_config config = HTTP_SERVER_CONFIG_DEFAULT;
 	config.port = 0;
 	config.threads = 2;
-	f.held.store = (struct store){&held_class, &td_clock_system};
-	atomic_init(&f.held.refuse, TD_OK);
-	td_lock_init(&f.held.lock);
-	td_cond_init(&f.held.came);
+	held_init(&f.held);
 	const struct calls_config shared = {.clock = &td_clock_system, .store_timeout_ms = 10000};
 	assert_int_equal(calls_create(&shared, &f.calls, &err), TD_OK);
 	f.api = api_calls_create(f.calls, NULL);
@@ -120,8 +68,7 @@ static int tear_down(void **state)
 	end_server(f);
 	api_calls_destroy(f->api);
 	calls_destroy(f->calls);
-	td_cond_done(&f->held.came);
-	td_lock_done(&f->held.lock);
+	held_done(&f->held);
 	return 0;
 }
 
@@ -130,47 +77,10 @@ static int tear_down(void **state)
 static int send_request(const struct fixture *f, const char *method, const char *path,
 	const char *headers, const char *body)
 {
-	char text[2048];
-	int len = snprintf(text, sizeof(text),
-		"%s /user-subscription/users%s HTTP/1.1\r\nHost: localhost\r\n"
-		"Authorization: Bearer %s\r\nConnection: close\r\nContent-Type: "
-		"application/json\r\n"
-		"%sContent-Length: %zu\r\n\r\n%s",
-		method, path, f->key, headers, strlen(body), body);
-	struct sockaddr_in to = {.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)http_server_port(f->server)),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
-	assert_int_equal(write(fd, text, (size_t)len), len);
-	return fd;
-}
-
-struct answer {
-	int status;
-	char text[4096];
-};
-
-static void read_answer(int fd, struct answer *answer)
-{
-	size_t len = 0;
-	ssize_t got;
-	while ((got = read(fd, answer->text + len, sizeof(answer->text) - 1 - len)) > 0)
-		len += (size_t)got;
-	close(fd);
-	answer->text[len] = '\0';
-	answer->status = 0;
-	(void)sscanf(answer->text, "HTTP/1.1 %d", &answer->status);
-}
-
-static void expect(int fd, int status, const char *part)
-{
-	struct answer answer;
-	read_answer(fd, &answer);
-	assert_int_equal(answer.status, status);
-	if (strstr(answer.text, part) == NULL)
-		fail_msg("\"%s\" is not in: %s", part, answer.text);
+	char target[256], all[512];
+	(void)snprintf(target, sizeof(target), "/user-subscription/users%s", path);
+	(void)snprintf(all, sizeof(all), "Authorization: Bearer %s\r\n%s", f->key, headers);
+	return client_send(f->server, method, target, all, body);
 }
 
 /* ---- one call -------------------------------------------------------------------------------- */
@@ -184,7 +94,7 @@ static void test_call_is_answered_before_it_is_released(void **state)
 	assert_int_equal(op->kind, STORE_USER_PUT);
 	assert_int_equal(op->auth.kind, STORE_AUTH_KEY);
 	finish(op, TD_OK);
-	expect(fd, 201, "Location: /user-subscription/users/u-1\r\n");
+	client_expect(fd, 201, "Location: /user-subscription/users/u-1\r\n");
 	op->release(op);
 }
 
@@ -197,7 +107,7 @@ static void test_call_released_at_once_still_shows_its_result(void **state)
 		struct store_op *op = held_take(&f->held);
 		finish(op, TD_OK);
 		op->release(op);
-		expect(fd, 201, "\"email\":\"a@example.com\"");
+		client_expect(fd, 201, "\"email\":\"a@example.com\"");
 	}
 }
 
@@ -211,7 +121,7 @@ static void test_call_late_result_touches_nobody(void **state)
 	op->out.user = op->in.user;
 	op->out.created = true;
 	(void)td_err_set(&op->err, TD_IO, "late");
-	expect(fd, 503, "store-unavailable");
+	client_expect(fd, 503, "store-unavailable");
 	op->out.user.id = td_arena_slice(&op->arena, TD_SLICE("later still"));
 	op->release(op);
 }
@@ -228,7 +138,7 @@ static void test_call_refused_by_the_store(void **state)
 	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
 		atomic_store(&f->held.refuse, (int)rows[i].status);
 		struct answer answer;
-		read_answer(send_request(f, "POST", "", "Idempotency-Key: k\r\n", BODY), &answer);
+		client_read(send_request(f, "POST", "", "Idempotency-Key: k\r\n", BODY), &answer);
 		assert_int_equal(answer.status, 503);
 		assert_non_null(strstr(answer.text, "Retry-After: "));
 		assert_non_null(strstr(answer.text, rows[i].code));
@@ -238,7 +148,7 @@ static void test_call_refused_by_the_store(void **state)
 	struct store_op *op = held_take(&f->held);
 	finish(op, TD_OK);
 	op->release(op);
-	expect(fd, 201, "HTTP/1.1 201");
+	client_expect(fd, 201, "HTTP/1.1 201");
 }
 
 /* Each outcome of the store is one answer; nothing of the inside shows. */
@@ -269,7 +179,7 @@ static void test_call_outcomes(void **state)
 		op->done(op, rows[i].status);
 		op->release(op);
 		struct answer answer;
-		read_answer(fd, &answer);
+		client_read(fd, &answer);
 		assert_int_equal(answer.status, rows[i].http);
 		assert_non_null(strstr(answer.text, rows[i].part));
 		assert_null(strstr(answer.text, "sda1"));
@@ -300,7 +210,7 @@ static void test_call_refusal_asks_who_first(void **state)
 		assert_null(op->idempotency);
 		finish(op, known ? TD_OK : TD_DENIED);
 		op->release(op);
-		expect(fd, known ? rows[i / 2].http : 401,
+		client_expect(fd, known ? rows[i / 2].http : 401,
 			known ? rows[i / 2].part : "unauthorized");
 	}
 }
@@ -310,9 +220,9 @@ static void test_call_without_a_store(void **state)
 {
 	struct fixture *f = *state;
 	calls_set_store(f->calls, NULL);
-	expect(send_request(f, "PUT", "/u-1", "", BODY), 503, "store-unavailable");
+	client_expect(send_request(f, "PUT", "/u-1", "", BODY), 503, "store-unavailable");
 	f->key[5] ^= 1;
-	expect(send_request(f, "PUT", "/u-1", "", BODY), 401, "checksum");
+	client_expect(send_request(f, "PUT", "/u-1", "", BODY), 401, "checksum");
 }
 
 /* ---- repeated requests ----------------------------------------------------------------------- */
@@ -332,25 +242,25 @@ static void test_idempotency_busy_until_released(void **state)
 	assert_non_null(first->idempotency);
 	assert_true(td_slice_is(first->idempotency->key, "k-1"));
 	first->done(first, TD_TIMEOUT);
-	expect(first_fd, 503, "store-unavailable");
+	client_expect(first_fd, 503, "store-unavailable");
 
 	struct store_op *second = post_with_key(f, &second_fd);
 	assert_int_equal(second->kind, STORE_AUTHORIZE);
 	finish(second, TD_OK);
 	second->release(second);
-	expect(second_fd, 409, "idempotency-busy");
+	client_expect(second_fd, 409, "idempotency-busy");
 
 	second = post_with_key(f, &second_fd);
 	finish(second, TD_DENIED);
 	second->release(second);
-	expect(second_fd, 401, "unauthorized");
+	client_expect(second_fd, 401, "unauthorized");
 
 	first->release(first);
 	second = post_with_key(f, &second_fd);
 	assert_int_equal(second->kind, STORE_USER_CREATE);
 	finish(second, TD_OK);
 	second->release(second);
-	expect(second_fd, 201, "\"id\":\"");
+	client_expect(second_fd, 201, "\"id\":\"");
 }
 
 /* Who has read the answer may send the next request, though the store has not let go yet. */
@@ -363,13 +273,13 @@ static void test_idempotency_not_busy_after_an_answer(void **state)
 		struct answer answer;
 		struct store_op *first = post_with_key(f, &first_fd);
 		finish(first, outcomes[i]);
-		read_answer(first_fd, &answer);
+		client_read(first_fd, &answer);
 		struct store_op *second = post_with_key(f, &second_fd);
 		assert_int_equal(second->kind, STORE_USER_CREATE);
 		first->release(first);
 		finish(second, TD_OK);
 		second->release(second);
-		expect(second_fd, 201, "\"id\":\"");
+		client_expect(second_fd, 201, "\"id\":\"");
 	}
 }
 
@@ -388,7 +298,7 @@ static void test_idempotency_kept_answer_is_replayed(void **state)
 	op->done(op, TD_OK);
 	op->release(op);
 	struct answer answer;
-	read_answer(fd, &answer);
+	client_read(fd, &answer);
 	assert_int_equal(answer.status, 201);
 	assert_non_null(strstr(answer.text, "Idempotency-Replayed: true\r\n"));
 	assert_non_null(strstr(answer.text, "Location: /user-subscription/users/old\r\n"));
@@ -409,7 +319,7 @@ static void test_idempotency_first_answer_is_the_kept_one(void **state)
 		finish(op, i == 0 ? TD_OK : TD_EXISTS);
 		op->release(op);
 		struct answer answer;
-		read_answer(fd, &answer);
+		client_read(fd, &answer);
 		assert_int_equal(answer.status, i == 0 ? 201 : 409);
 		assert_non_null(strstr(answer.text, body));
 		assert_non_null(
@@ -494,7 +404,7 @@ static void test_call_without_memory(void **state)
 	unsigned failed = 0;
 	for (unsigned nth = 1; nth < 200; nth++) {
 		atomic_store(&allocations_left, nth);
-		read_answer(send_request(f, "POST", "", "Idempotency-Key: m\r\n", BODY), &answer);
+		client_read(send_request(f, "POST", "", "Idempotency-Key: m\r\n", BODY), &answer);
 		bool met = atomic_exchange(&allocations_left, 0) == 0;
 		if (!met)
 			break;
@@ -505,7 +415,8 @@ static void test_call_without_memory(void **state)
 	}
 	td_alloc_set_gate(NULL);
 	assert_true(failed >= 5);
-	expect(send_request(f, "POST", "", "Idempotency-Key: m\r\n", BODY), 201, "\"id\":\"");
+	client_expect(
+		send_request(f, "POST", "", "Idempotency-Key: m\r\n", BODY), 201, "\"id\":\"");
 	td_lock_take(&f->held.lock);
 	willing.stopped = true;
 	td_cond_wake_all(&f->held.came);
@@ -529,7 +440,7 @@ static void storm_client(void *ctx)
 	for (int i = 0; i < STORM_ROUNDS; i++) {
 		struct answer answer;
 		bool keyed = i % 2 == 0;
-		read_answer(send_request(storm->f, keyed ? "POST" : "PUT", keyed ? "" : "/u-1",
+		client_read(send_request(storm->f, keyed ? "POST" : "PUT", keyed ? "" : "/u-1",
 				    keyed ? "Idempotency-Key: same\r\n" : "", BODY),
 			&answer);
 		if (answer.status == 201 || answer.status == 503 || answer.status == 409)
