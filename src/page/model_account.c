@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 
+#include <string.h>
+
 /* ---- parts
  * ------------------------------------------------------------------------------------------- */
 
@@ -64,6 +66,7 @@ static void put_next(struct td_arena *arena, struct tpl_value *map, const struct
 	const struct store_pending *pending = &row->pending;
 	bool is_change = pending->action == STORE_PENDING_CHANGE;
 	tpl_put_flag(arena, map, "is_changing", is_change);
+	tpl_put_flag(arena, map, "is_planned", pending->action != STORE_PENDING_NONE);
 	tpl_put_text(arena, map, "next_package",
 		is_change ? name_of(arena, shelf, pending->package.slug, pending->package.name)
 			  : td_slice(NULL, 0));
@@ -149,17 +152,64 @@ void page_model_history(struct td_arena *arena, struct tpl_value *root,
 /* ---- changes
  * ------------------------------------------------------------------------------------------ */
 
-static void put_side(struct td_arena *arena, struct tpl_value *root, const char *name,
-	const struct page_shelf *shelf, const struct store_subscription *row)
+/* One line of "before and after". */
+struct preview_row {
+	const char *label; /* key of the locale */
+	const char *before, *after;
+};
+
+static const char *amount_text(
+	struct td_arena *arena, const struct locale *locale, const struct store_subscription *row)
 {
-	struct tpl_value *map = tpl_put_map(arena, root, name);
-	tpl_put_text(
-		arena, map, "package", name_of(arena, shelf, row->package.slug, row->package.name));
-	tpl_put_text(arena, map, "cycle", cycle_text(shelf->locale, row->cycle));
-	tpl_put_text(arena, map, "per", per_text(shelf->locale, row->cycle));
-	page_model_money(arena, map, "price", shelf->locale, row->price, row->currency);
-	page_model_number(arena, map, "per_hour", shelf->locale, row->package.rate_limit_per_hour);
-	page_model_number(arena, map, "per_day", shelf->locale, row->package.rate_limit_per_day);
+	struct td_buf text = TD_BUF_INIT;
+	locale_put_money(locale, &text, row->price, row->currency);
+	td_buf_put_char(&text, ' ');
+	td_buf_put_slice(&text, per_text(locale, row->cycle));
+	const char *copy = text.failed ? NULL : td_arena_strndup(arena, text.ptr, text.len);
+	td_buf_done(&text);
+	return copy;
+}
+
+static const char *number_text(struct td_arena *arena, const struct locale *locale, int64_t number)
+{
+	struct td_buf text = TD_BUF_INIT;
+	locale_put_number(locale, &text, number);
+	const char *copy = text.failed ? NULL : td_arena_strndup(arena, text.ptr, text.len);
+	td_buf_done(&text);
+	return copy;
+}
+
+static const char *copy_text(struct td_arena *arena, struct td_slice text)
+{
+	return td_arena_strndup(arena, text.ptr != NULL ? text.ptr : "", text.len);
+}
+
+static void put_rows(struct td_arena *arena, struct tpl_value *root, const struct page_shelf *shelf,
+	const struct store_subscription *was, const struct store_subscription *is)
+{
+	const struct locale *locale = shelf->locale;
+	const struct preview_row rows[] = {
+		{"preview.package",
+			copy_text(
+				arena, name_of(arena, shelf, was->package.slug, was->package.name)),
+			copy_text(
+				arena, name_of(arena, shelf, is->package.slug, is->package.name))},
+		{"checkout.period", copy_text(arena, cycle_text(locale, was->cycle)),
+			copy_text(arena, cycle_text(locale, is->cycle))},
+		{"checkout.price", amount_text(arena, locale, was), amount_text(arena, locale, is)},
+		{"limits.hour", number_text(arena, locale, was->package.rate_limit_per_hour),
+			number_text(arena, locale, is->package.rate_limit_per_hour)},
+		{"limits.day", number_text(arena, locale, was->package.rate_limit_per_day),
+			number_text(arena, locale, is->package.rate_limit_per_day)},
+	};
+	struct tpl_value *list = tpl_put_list(arena, root, "rows");
+	for (size_t i = 0; i < TD_ARRAY_LEN(rows) && !arena->failed; i++) {
+		struct tpl_value *map = tpl_add_map(arena, list);
+		tpl_put_text(arena, map, "label", locale_find_str(locale, rows[i].label));
+		tpl_put_str(arena, map, "before", rows[i].before);
+		tpl_put_str(arena, map, "after", rows[i].after);
+		tpl_put_flag(arena, map, "is_changed", strcmp(rows[i].before, rows[i].after) != 0);
+	}
 }
 
 /* The row as it will be once what is planned has come. */
@@ -181,8 +231,7 @@ void page_model_preview(struct td_arena *arena, struct tpl_value *root,
 	bool is_later = after->pending.action == STORE_PENDING_CHANGE;
 	bool is_new_period = after->current_period_start != before->current_period_start;
 	struct store_subscription then = is_later ? planned(after) : *after;
-	put_side(arena, root, "before", shelf, before);
-	put_side(arena, root, "after", shelf, &then);
+	put_rows(arena, root, shelf, before, &then);
 	tpl_put_flag(arena, root, "is_later", is_later);
 	tpl_put_flag(arena, root, "is_new_period", !is_later && is_new_period);
 	tpl_put_flag(arena, root, "is_same_period", !is_later && !is_new_period);

@@ -174,7 +174,8 @@ static void test_preview_of_a_change(void **state)
 	struct page_fixture *f = *state;
 	struct store_subscription row = standard_monthly(f);
 	const char *html = render_preview(f, &row, "premium", STORE_CYCLE_MONTHLY, APP_NOW);
-	assert_has(html, "<td>$29.99 a month</td><td><b>$79.99 a month</b></td>");
+	assert_has(html, "Now: </span>$29.99 a month</span> <span aria-hidden=\"true\">→</span> "
+			 "<span class=\"vh\">After: </span>$79.99 a month</dd>");
 	assert_has(html, "At once, November 28, 2026");
 	assert_has(html, "The current period stays as it is: November 27, 2026 to December 27, "
 			 "2026.");
@@ -185,7 +186,8 @@ static void test_preview_of_a_change(void **state)
 	assert_has(html, "November 28, 2027: $299.00");
 	html = render_preview(f, &row, "free", STORE_CYCLE_MONTHLY, APP_PERIOD_END);
 	assert_has(html, "At the end of the period, December 27, 2026");
-	assert_has(html, "<td>Standard</td><td><b>Free</b></td>");
+	assert_has(html, "Now: </span>Standard</span> <span aria-hidden=\"true\">→</span> <span "
+			 "class=\"vh\">After: </span>Free</dd>");
 	assert_has(html, "December 27, 2026: $0.00");
 	assert_lacks(html, "takes the place");
 	row.pending.action = STORE_PENDING_CANCEL;
