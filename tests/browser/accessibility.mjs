@@ -17,7 +17,7 @@ const states = [
 ];
 
 // The page's policy forbids inline script, so axe is put in past it by the debugger's own door.
-async function violations(page) {
+export async function violations(page) {
 	await page.evaluate(axe);
 	const result = await page.evaluate((values) => globalThis.axe.run(document, { runOnly: { type: 'tag', values }, resultTypes: ['violations', 'incomplete'] }), tags);
 	assert.ok(result.passes.length > 10, 'axe looked at something');

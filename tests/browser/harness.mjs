@@ -1,5 +1,5 @@
 // Starts the real executable and Chromium, runs tests one after another, counts them.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -44,6 +44,14 @@ export async function startServer(env = {}) {
 	listening.catch(() => {});
 	const server = {
 		folder,
+		// A command beside it, on the same database; what it prints.
+		run(...args) {
+			const { port } = new URL(server.url);
+			const done = spawnSync(program, args, { cwd: folder, env: { PATH: process.env.PATH, ...env, PORT: port }, encoding: 'utf8' });
+			if (done.status !== 0)
+				throw new Error(`${args.join(' ')}: ${done.stderr}`);
+			return done.stdout;
+		},
 		log: () => log,
 		async stop() {
 			const gone = new Promise((resolve) => child.on('exit', resolve));
