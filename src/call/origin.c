@@ -41,14 +41,26 @@ static bool is_ours(const struct calls *calls, struct http_request *rq, struct t
 	       https == wants_https && is_same_host(host, ours, https);
 }
 
+/* Sec-Fetch-Site, which no page can set, names another site. */
+static bool is_said_to_be_foreign(const struct http_request *rq)
+{
+	struct td_slice value;
+	return http_header(rq, "Sec-Fetch-Site", &value) && !td_slice_is(value, "same-origin") &&
+	       !td_slice_is(value, "none");
+}
+
 const char *call_origin_fault(const struct calls *calls, struct http_request *rq)
 {
 	struct td_slice value;
 	if (http_header(rq, "Origin", &value))
 		return http_header_count(rq, "Origin") == 1 && is_ours(calls, rq, value) ? NULL
 											 : FOREIGN;
-	if (http_header(rq, "Sec-Fetch-Site", &value) && !td_slice_is(value, "same-origin") &&
-		!td_slice_is(value, "none"))
-		return FOREIGN;
-	return NULL;
+	return is_said_to_be_foreign(rq) ? FOREIGN : NULL;
+}
+
+bool call_origin_is_hidden(const struct http_request *rq)
+{
+	struct td_slice value;
+	return http_header_count(rq, "Origin") == 1 && http_header(rq, "Origin", &value) &&
+	       td_slice_is(value, "null") && !is_said_to_be_foreign(rq);
 }

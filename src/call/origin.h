@@ -10,4 +10,9 @@
  * decides. `Origin: null` is nobody's. */
 const char *call_origin_fault(const struct calls *calls, struct http_request *rq);
 
+/* `Origin: null`, and Sec-Fetch-Site does not say that it is somebody else's: so does a page of
+ * ours that hides its address (Referrer-Policy: no-referrer); and others that a form's token must
+ * keep out. */
+bool call_origin_is_hidden(const struct http_request *rq);
+
 #endif

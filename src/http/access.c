@@ -27,6 +27,12 @@ const char *http_route_pattern(const struct http_request *rq)
 	return rq->row >= 0 && rq->match.pattern != NULL ? rq->match.pattern->text : "";
 }
 
+unsigned http_route_flags(const struct http_request *rq)
+{
+	const struct http_route *route = http_request_route(rq);
+	return route != NULL ? route->flags : 0;
+}
+
 struct td_slice http_param(const struct http_request *rq, const char *name)
 {
 	int index = rq->match.pattern == NULL ? -1 : http_pattern_param(rq->match.pattern, name);

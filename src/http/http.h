@@ -178,6 +178,7 @@ struct td_slice http_path(const struct http_request *rq);
 struct td_slice http_target(const struct http_request *rq);
 
 const char *http_route_pattern(const struct http_request *rq); /* "" where none matched */
+unsigned http_route_flags(const struct http_request *rq);      /* 0 where none matched */
 
 /* The decoded value of "{name}" in the route's pattern: not empty, UTF-8, no NUL, perhaps with
  * slashes (%2F). A name that the pattern lacks is a fault of the program: an empty slice. */

@@ -97,8 +97,7 @@ void http_queue(struct http_request *rq, unsigned status, struct MHD_Response *r
 /* NULL: as everywhere. */
 static const char *referrer_policy_of(const struct http_request *rq)
 {
-	const struct http_route *route = http_request_route(rq);
-	return route != NULL && (route->flags & HTTP_ROUTE_SECRET) != 0 ? "no-referrer" : NULL;
+	return (http_route_flags(rq) & HTTP_ROUTE_SECRET) != 0 ? "no-referrer" : NULL;
 }
 
 void http_reply_bare(struct http_request *rq)
@@ -149,10 +148,9 @@ static bool put_optional(struct MHD_Response *response, const char *name, const 
 
 static const char *cache_control_of(const struct http_request *rq, const struct http_reply *reply)
 {
-	const struct http_route *route = http_request_route(rq);
 	if (reply->cache_control != NULL)
 		return reply->cache_control;
-	return route != NULL && (route->flags & HTTP_ROUTE_PLAIN) != 0 ? NULL : "no-store";
+	return (http_route_flags(rq) & HTTP_ROUTE_PLAIN) != 0 ? NULL : "no-store";
 }
 
 static bool put_all(

@@ -39,11 +39,21 @@ static struct td_slice query_of(const struct http_request *rq)
 	return target;
 }
 
+/* A page whose address is a secret tells nobody where it is, not even us: there the form's token
+ * has to do. */
+static bool is_foreign(const struct page_call *pc)
+{
+	struct http_request *rq = pc->call.rq;
+	bool may_hide = (http_route_flags(rq) & HTTP_ROUTE_SECRET) != 0;
+	return call_origin_fault(pc->call.calls, rq) != NULL &&
+	       !(may_hide && call_origin_is_hidden(rq));
+}
+
 /* False: refused, and answered. */
 static bool read_request(struct page_call *pc, const char *const *names)
 {
 	struct http_request *rq = pc->call.rq;
-	if (is_post(rq) && call_origin_fault(pc->call.calls, rq) != NULL) {
+	if (is_post(rq) && is_foreign(pc)) {
 		page_visit_problem(&pc->v, TD_PROBLEM_FORBIDDEN);
 		return false;
 	}

@@ -2,6 +2,7 @@
 // languages; and axe, widths and sizes at every stop of the tour.
 import assert from 'node:assert/strict';
 import { violations } from './accessibility.mjs';
+import { long } from './harness.mjs';
 import { assertFits, smallTargets } from './shapes.mjs';
 import { newEmail, person, press, fillCheckout, texts, tour } from './tour.mjs';
 
@@ -87,7 +88,7 @@ async function axeTour(t, lang, colorScheme, width) {
 		assert.deepEqual(await smallTargets(page), [], name);
 		await t.shot(page, `${name}-${lang}-${width}-${colorScheme}`, { fullPage: true });
 	});
-	t.note = `${stops} stops`;
+	t.note = `${stops} stops${long ? '' : ' (TD_LONG=1: eight tours, not four)'}`;
 	assert.ok(stops >= 22, `${stops} stops`);
 }
 
@@ -146,6 +147,11 @@ async function throttled(t, lang, colorScheme) {
 	await t.shot(page, `throttled-${lang}-${colorScheme}`);
 }
 
+// Each pair of language, scheme and width; with TD_LONG=1 each three of them.
+const pairs = [['en', 'light', 1280], ['en', 'dark', 320], ['es', 'light', 320], ['es', 'dark', 1280]];
+const others = [['en', 'light', 320], ['en', 'dark', 1280], ['es', 'light', 1280], ['es', 'dark', 320]];
+const tours = long ? [...pairs, ...others] : pairs;
+
 export default [
 	{ name: 'account: the whole way by keyboard, in English', run: (t) => byKeyboard(t, 'en', {}) },
 	{ name: 'account: the whole way by keyboard, in Spanish', run: (t) => byKeyboard(t, 'es', {}) },
@@ -154,8 +160,8 @@ export default [
 	{ name: 'account: errors lead to their fields', run: errorSummary },
 	{ name: 'account: fields say what they are for', run: autocomplete },
 	{ name: 'account: loading again and going back', run: back },
-	...['en', 'es'].flatMap((lang) => ['light', 'dark'].flatMap((scheme) => [1280, 320].map((width) => (
-		{ name: `axe: every page of an account, ${lang} ${scheme} ${width}`, run: (t) => axeTour(t, lang, scheme, width) })))),
+	...tours.map(([lang, scheme, width]) => (
+		{ name: `axe: every page of an account, ${lang} ${scheme} ${width}`, run: (t) => axeTour(t, lang, scheme, width) })),
 	{ name: 'axe: too many tries, light', run: (t) => throttled(t, 'en', 'light') },
 	{ name: 'axe: too many tries, dark', run: (t) => throttled(t, 'es', 'dark') },
 ];

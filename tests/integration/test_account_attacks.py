@@ -212,6 +212,22 @@ def test_signing_in_and_checking_out_are_guarded_too(shop, ana, email, unique):
     assert visitor.request("POST", "/sign-in", {**login, "csrf_token": mine}).status == 303
 
 
+def test_hiding_where_a_form_comes_from_helps_nobody(shop, ana, email):
+    shop.env["PUBLIC_URL"] = shop.url
+    link = shop.run("user", "reset-password", email).stdout.strip()[len(shop.url):]
+    del shop.env["PUBLIC_URL"]
+    victim = Browser(shop)
+    page = victim.get(link)
+    fields = {**page.form("Set password")["fields"], "password": "another phrase"}
+    for headers in ({"Origin": "https://evil.example"},
+                    {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
+                    {"Origin": "null", "Sec-Fetch-Site": "same-site"}):
+        assert victim.request("POST", "/reset-password", fields, headers).status == 403
+    forged = {**fields, "csrf_token": "A" * 43}
+    assert victim.request("POST", "/reset-password", forged, {"Origin": "null"}).status == 403
+    assert victim.request("POST", "/reset-password", fields, {"Origin": "null"}).status == 303
+
+
 def test_a_form_that_was_recorded_is_worth_nothing_later(shop, ana, email):
     page = ana.get("/account/cancel?when=now")
     recorded = page.form("Cancel subscription")["fields"]
@@ -319,7 +335,8 @@ def test_a_session_works_for_its_user_only(shop, ana, email, unique):
     bob = subscriber(shop, f"{unique()}@example.com")
     assert email in ana.get("/account").source and email not in bob.get("/account").source
     swapped = Browser(shop)
-    swapped.cookies["session"] = ana.cookies["session"][:-1] + "A"
+    token = ana.cookies["session"]
+    swapped.cookies["session"] = ("B" if token[0] == "A" else "A") + token[1:]
     assert swapped.get("/account").status == 303
 
 
