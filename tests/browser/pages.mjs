@@ -10,15 +10,15 @@ export default [
 		assert.equal(new URL(page.url()).pathname, '/pricing');
 		assert.equal(await page.getAttribute('html', 'lang'), 'es');
 	} },
-	{ name: 'pages: checkout says that it is not open, with the choice', async run(t) {
+	{ name: 'pages: checkout shows the choice, and leads back to it', async run(t) {
 		const page = await t.open();
 		await page.goto(`${t.url}/checkout/standard?billing=yearly&lang=en`);
-		assert.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Checkout is not open yet');
+		assert.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Subscribe to Standard');
 		const text = await page.locator('.summary').innerText();
 		for (const part of ['Standard', 'Yearly', '$299.00', '$60.88', '100', '2,000'])
 			assert.ok(text.includes(part), `${part} in ${text}`);
 		await t.shot(page, 'checkout-en-light', { fullPage: true });
-		await page.getByRole('link', { name: 'Back to pricing' }).click();
+		await page.getByRole('link', { name: 'All packages' }).click();
 		assert.ok(await page.getByRole('radio', { name: 'Yearly' }).isChecked());
 	} },
 	{ name: 'pages: an unknown package is a page, with 404', async run(t) {
