@@ -136,6 +136,23 @@ static void put_catalogue(struct td_buf *out, struct catalogue_refresher *refres
 		"Times that they had changed.", (double)state.swaps);
 }
 
+static void put_sweeper(struct td_buf *out, struct sweeper *sweeper)
+{
+	struct sweeper_stats stats;
+	sweeper_get_stats(sweeper, &stats);
+	put_number(out, "tools_dashboard_sweeper_rolled_total", "counter",
+		"Subscriptions whose period had ended and was followed by the next, or the end.",
+		(double)stats.rolled);
+	put_number(out, "tools_dashboard_sweeper_conflicts_total", "counter",
+		"Of those, the ones that somebody else was faster with.", (double)stats.conflicts);
+	put_number(out, "tools_dashboard_sweeper_deleted_total", "counter",
+		"Rows deleted because they had expired.", (double)stats.deleted);
+	put_number(out, "tools_dashboard_sweeper_failures_total", "counter",
+		"Rounds of looking after subscriptions that failed.", (double)stats.failures);
+	put_number(out, "tools_dashboard_sweeper_last_run_seconds", "gauge",
+		"When the last round ended that did not fail.", (double)stats.last_ms / 1000);
+}
+
 static void put_process(struct td_buf *out, const struct service *service)
 {
 	struct process_usage usage = process_usage_read();
@@ -159,6 +176,7 @@ void service_put_metrics(struct service *service, struct td_buf *out)
 	bool ready = service->phase == SERVICE_READY;
 	struct store *store = service->store;
 	struct catalogue_refresher *refresher = stopping ? NULL : service->refresher;
+	struct sweeper *sweeper = stopping ? NULL : service->sweeper;
 	td_lock_give(&service->lock);
 	put_head(out, "tools_dashboard_build_info", "gauge", "The version that runs.");
 	td_buf_printf(out, "tools_dashboard_build_info{version=\"%s\"} 1\n", SERVICE_VERSION);
@@ -169,6 +187,8 @@ void service_put_metrics(struct service *service, struct td_buf *out)
 		put_store(out, store);
 	if (refresher != NULL)
 		put_catalogue(out, refresher);
+	if (sweeper != NULL)
+		put_sweeper(out, sweeper);
 }
 
 static void reply_metrics(struct http_request *rq, struct service *service)

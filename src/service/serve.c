@@ -211,6 +211,7 @@ static void stop(void *ctx)
 	if (service->starter_runs)
 		td_thread_join(&service->starter);
 	catalogue_refresher_destroy(service_refresher(service));
+	sweeper_destroy(service->sweeper);
 	struct store *store = service_store(service);
 	if (store != NULL)
 		store_stop(store, deadline);

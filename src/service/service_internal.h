@@ -15,6 +15,7 @@
 #include "page/page.h"
 #include "service/notify.h"
 #include "service/serve.h"
+#include "service/sweeper.h"
 #include "settings/settings.h"
 #include "store/store.h"
 #include "work/lock.h"
@@ -53,6 +54,7 @@ struct service {
 	bool has_snapshot;                     /* guarded by lock */
 	struct store *store;                   /* set once by the starter; guarded by lock */
 	struct catalogue_refresher *refresher; /* the same */
+	struct sweeper *sweeper;               /* the same; only where the role migrates */
 	bool starter_ended, stopper_ended;     /* guarded by lock */
 	int code;                              /* the exit code so far; guarded by lock */
 

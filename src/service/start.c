@@ -197,6 +197,41 @@ static bool start_edges(struct service *service)
 	return !service->role->edges || start_catalogue(service);
 }
 
+static void report_sweep(void *ctx, const struct td_err *err)
+{
+	(void)ctx;
+	if (err != NULL)
+		td_log_err(TD_LOG_WARNING, "sweeper.failed",
+			"Subscriptions whose period has ended could not be looked after; they are "
+			"shown rightly all the same",
+			err);
+	else
+		td_log(TD_LOG_INFO, "sweeper.works", "Subscriptions are looked after again");
+}
+
+static bool start_sweeper(struct service *service)
+{
+	struct td_err err = TD_ERR_INIT;
+	struct sweeper *sweeper = NULL;
+	const struct sweeper_config config = {
+		.store = service->store,
+		.clock = service->clock,
+		.store_timeout_ms = (unsigned)service->settings->store_timeout_ms,
+		.has_test_clock = settings_is_set(service->settings, SETTING_TEST_CLOCK),
+		.report = report_sweep,
+	};
+	if (!service->role->migrates)
+		return true;
+	if (sweeper_create(&config, &sweeper, &err) != TD_OK) {
+		fail(service, TD_EXIT_FAILED, &err);
+		return false;
+	}
+	td_lock_take(&service->lock);
+	service->sweeper = sweeper;
+	td_lock_give(&service->lock);
+	return true;
+}
+
 /* Until there is a snapshot, where one is needed, or the service is stopped. */
 static void wait_until_ready(struct service *service)
 {
@@ -216,7 +251,7 @@ void service_start(void *ctx)
 {
 	struct service *service = ctx;
 	if (open_store(service) && start_test_clock(service) && populate(service) &&
-		start_edges(service)) {
+		start_edges(service) && start_sweeper(service)) {
 		calls_set_store(service->calls, service->store);
 		wait_until_ready(service);
 	}

@@ -1,0 +1,350 @@
+#include "service/sweeper.h"
+
+#include "app/selling.h"
+#include "base/alloc.h"
+#include "base/uuid.h"
+#include "work/lock.h"
+#include "work/thread.h"
+
+#define ROUND_MS        1000u
+#define EXPIRED_MS      60000u /* how often what has expired is looked for */
+#define EXPIRED_AT_ONCE 1000
+#define BATCH           256
+#define LEASE_MS        10000
+
+struct sweeper {
+	struct sweeper_config config; /* set before start, then read-only */
+	char owner[TD_UUID_TEXT_SIZE];
+	struct td_thread thread;
+	struct td_lock lock;
+	struct td_cond changed;
+	bool stopping;              /* guarded by lock */
+	struct sweeper_stats stats; /* guarded by lock */
+
+	/* The thread's. */
+	bool failing;
+	uint64_t expired_due_ms;
+};
+
+static bool is_stopping(struct sweeper *s)
+{
+	td_lock_take(&s->lock);
+	bool stopping = s->stopping;
+	td_lock_give(&s->lock);
+	return stopping;
+}
+
+static struct store_op *make_op(struct sweeper *s, enum store_op_kind kind, int64_t now_ms)
+{
+	struct store_op *op = store_op_new(kind);
+	if (op == NULL)
+		return NULL;
+	op->now_ms = now_ms;
+	op->deadline_ms = td_clock_mono_ms(s->config.clock) + s->config.store_timeout_ms;
+	return op;
+}
+
+/* Runs and frees an operation of which only the outcome matters. */
+static enum td_status run_op(struct sweeper *s, struct store_op *op, struct td_err *err)
+{
+	if (op == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory for an operation");
+	enum td_status status = store_call(s->config.store, &op, err);
+	store_op_free(op);
+	return status;
+}
+
+/* ---- one at a time
+ * ------------------------------------------------------------------------------------- */
+
+static enum td_status take_lease(struct sweeper *s, struct td_err *err)
+{
+	int64_t now_ms = td_clock_wall_ms(s->config.clock);
+	struct store_op *op = make_op(s, STORE_LEASE_TAKE, now_ms);
+	if (op != NULL)
+		op->in.lease = (struct store_lease){.name = TD_SLICE("sweeper"),
+			.owner = td_slice_str(s->owner),
+			.now_ms = now_ms,
+			.expires_at = now_ms + LEASE_MS};
+	return run_op(s, op, err);
+}
+
+static enum td_status read_time(struct sweeper *s, int64_t *ret_ms, struct td_err *err)
+{
+	int64_t offset_ms = 0;
+	enum td_status status = TD_OK;
+	if (s->config.has_test_clock) {
+		struct store_op *op = make_op(s, STORE_CLOCK_GET, 0);
+		status = op != NULL ? store_call(s->config.store, &op, err)
+				    : td_err_set(err, TD_NOMEM, "no memory for the clock");
+		if (status == TD_OK)
+			offset_ms = op->out.clock_offset_ms;
+		store_op_free(op);
+	}
+	*ret_ms = td_clock_wall_ms(s->config.clock) + offset_ms;
+	return status == TD_NOTFOUND ? TD_OK : status;
+}
+
+/* ---- a batch of subscriptions
+ * ---------------------------------------------------------------------------- */
+
+/* Operations that are out. */
+struct batch {
+	struct td_lock lock;
+	struct td_cond released;
+	size_t out, done, conflicts; /* guarded by lock */
+	struct td_err err;           /* the first failure; guarded by lock */
+};
+
+static void note_outcome(struct store_op *op, enum td_status status)
+{
+	struct batch *b = op->owner;
+	td_lock_take(&b->lock);
+	if (status == TD_OK)
+		b->done++;
+	else if (status == TD_CONFLICT)
+		b->conflicts++;
+	else if (b->err.code == TD_OK)
+		(void)td_err_set(&b->err, status, "%s",
+			status == TD_TIMEOUT || op->err.text[0] == '\0' ? td_status_words(status)
+									: op->err.text);
+	td_lock_give(&b->lock);
+}
+
+static void note_release(struct store_op *op)
+{
+	struct batch *b = op->owner;
+	store_op_free(op);
+	td_lock_take(&b->lock);
+	b->out--;
+	td_cond_wake_all(&b->released);
+	td_lock_give(&b->lock);
+}
+
+static void submit(struct sweeper *s, struct batch *b, struct store_op *op)
+{
+	op->deadline_ms = td_clock_mono_ms(s->config.clock) + s->config.store_timeout_ms;
+	op->done = note_outcome;
+	op->release = note_release;
+	op->owner = b;
+	td_lock_take(&b->lock);
+	b->out++;
+	td_lock_give(&b->lock);
+	enum td_status status = store_submit(s->config.store, op);
+	if (status == TD_OK)
+		return;
+	note_outcome(op, status);
+	note_release(op);
+}
+
+/* What the row becomes, in an operation that has copies of it all. */
+static enum td_status submit_roll(struct sweeper *s, struct batch *b,
+	const struct store_subscription *row, int64_t now_ms, struct td_err *err)
+{
+	struct td_arena arena = TD_ARENA_INIT;
+	struct app_flow flow = {.arena = &arena, .now_ms = now_ms};
+	struct app_change change;
+	app_change_begin(&change, &arena, row, TD_SLICE("system"));
+	bool ready = app_subscription_roll(&change, now_ms) == APP_RULE_OK;
+	/* One whose next period no calendar has stays as it is. */
+	if (ready && change.count > 0)
+		ready = app_flow_write(&flow, &change);
+	td_arena_done(&arena);
+	if (!ready) {
+		store_op_free(flow.op);
+		return td_err_set(err, TD_NOMEM, "no memory for a subscription");
+	}
+	if (flow.op != NULL)
+		submit(s, b, flow.op);
+	return TD_OK;
+}
+
+static void wait_for_all(struct batch *b)
+{
+	td_lock_take(&b->lock);
+	while (b->out > 0)
+		td_cond_wait(&b->released, &b->lock);
+	td_lock_give(&b->lock);
+}
+
+static void count_batch(struct sweeper *s, const struct batch *b)
+{
+	td_lock_take(&s->lock);
+	s->stats.rolled += b->done;
+	s->stats.conflicts += b->conflicts;
+	td_lock_give(&s->lock);
+}
+
+/* *ret_progress: some of them are not as they were. */
+static enum td_status roll_all(struct sweeper *s, const struct store_op *due, int64_t now_ms,
+	bool *ret_progress, struct td_err *err)
+{
+	struct batch b = {.out = 0};
+	enum td_status status = TD_OK;
+	td_lock_init(&b.lock);
+	td_cond_init(&b.released);
+	for (size_t i = 0; i < due->out.subscription_count && status == TD_OK; i++)
+		status = submit_roll(s, &b, &due->out.subscriptions[i], now_ms, err);
+	wait_for_all(&b);
+	count_batch(s, &b);
+	*ret_progress = b.done + b.conflicts > 0;
+	if (status == TD_OK && b.err.code != TD_OK) {
+		status = b.err.code;
+		*err = b.err;
+	}
+	td_cond_done(&b.released);
+	td_lock_done(&b.lock);
+	return status;
+}
+
+/* Until none is due. TD_CONFLICT: another process is at it. */
+static enum td_status roll_due(struct sweeper *s, int64_t now_ms, struct td_err *err)
+{
+	enum td_status status = TD_OK;
+	bool more = true;
+	while (status == TD_OK && more && !is_stopping(s)) {
+		struct store_op *due = make_op(s, STORE_SUBSCRIPTION_DUE, now_ms);
+		if (due == NULL)
+			return td_err_set(err, TD_NOMEM, "no memory for subscriptions");
+		due->in.due_ms = now_ms;
+		due->in.limit = BATCH;
+		status = store_call(s->config.store, &due, err);
+		more = status == TD_OK && due->out.subscription_count > 0;
+		if (more)
+			status = take_lease(s, err);
+		if (more && status == TD_OK)
+			status = roll_all(s, due, now_ms, &more, err);
+		store_op_free(due);
+	}
+	return status;
+}
+
+/* ---- what has expired
+ * ----------------------------------------------------------------------------------- */
+
+static enum td_status delete_some(
+	struct sweeper *s, int64_t now_ms, bool *ret_more, struct td_err *err)
+{
+	struct store_op *op = make_op(s, STORE_SWEEP, now_ms);
+	if (op == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory for a sweep");
+	op->in.limit = EXPIRED_AT_ONCE;
+	enum td_status status = store_call(s->config.store, &op, err);
+	if (status == TD_OK) {
+		*ret_more = op->out.swept >= EXPIRED_AT_ONCE;
+		td_lock_take(&s->lock);
+		s->stats.deleted += op->out.swept;
+		td_lock_give(&s->lock);
+	}
+	store_op_free(op);
+	return status;
+}
+
+static enum td_status delete_expired(struct sweeper *s, int64_t now_ms, struct td_err *err)
+{
+	uint64_t mono_ms = td_clock_mono_ms(s->config.clock);
+	if (mono_ms < s->expired_due_ms)
+		return TD_OK;
+	s->expired_due_ms = mono_ms + EXPIRED_MS;
+	enum td_status status = take_lease(s, err);
+	for (bool more = true; status == TD_OK && more && !is_stopping(s);) {
+		more = false;
+		status = delete_some(s, now_ms, &more, err);
+	}
+	return status;
+}
+
+/* ---- the thread
+ * ----------------------------------------------------------------------------------------- */
+
+static enum td_status sweep_once(struct sweeper *s, struct td_err *err)
+{
+	int64_t now_ms;
+	enum td_status status = read_time(s, &now_ms, err);
+	if (status == TD_OK)
+		status = roll_due(s, now_ms, err);
+	if (status == TD_OK)
+		status = delete_expired(s, now_ms, err);
+	return status == TD_CONFLICT ? TD_OK : status;
+}
+
+static void tell(struct sweeper *s, enum td_status status, const struct td_err *err)
+{
+	bool failed = status != TD_OK;
+	td_lock_take(&s->lock);
+	if (failed)
+		s->stats.failures++;
+	else
+		s->stats.last_ms = td_clock_wall_ms(s->config.clock);
+	td_lock_give(&s->lock);
+	/* That the store is away is told by the store. */
+	bool is_ours = status != TD_UNAVAILABLE && status != TD_TIMEOUT && status != TD_STOPPING;
+	if (failed != s->failing && is_ours) {
+		s->failing = failed;
+		s->config.report(s->config.ctx, failed ? err : NULL);
+	}
+}
+
+static bool pause_a_round(struct sweeper *s)
+{
+	uint64_t until_ns = td_clock_mono_ns() + ROUND_MS * UINT64_C(1000000);
+	bool in_time = true;
+	td_lock_take(&s->lock);
+	while (!s->stopping && in_time)
+		in_time = td_cond_wait_until(&s->changed, &s->lock, until_ns);
+	bool go_on = !s->stopping;
+	td_lock_give(&s->lock);
+	return go_on;
+}
+
+static void sweep(void *ctx)
+{
+	struct sweeper *s = ctx;
+	do {
+		struct td_err err = TD_ERR_INIT;
+		enum td_status status = sweep_once(s, &err);
+		tell(s, status, &err);
+	} while (pause_a_round(s));
+}
+
+enum td_status sweeper_create(
+	const struct sweeper_config *config, struct sweeper **ret_sweeper, struct td_err *err)
+{
+	struct sweeper *s = td_alloc_zero(sizeof(*s));
+	if (s == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory for the sweeper");
+	s->config = *config;
+	td_uuid_v7(td_clock_wall_ms(config->clock), s->owner);
+	td_lock_init(&s->lock);
+	td_cond_init(&s->changed);
+	enum td_status status = td_thread_start(&s->thread, "sweeper", sweep, s, err);
+	if (status != TD_OK) {
+		td_cond_done(&s->changed);
+		td_lock_done(&s->lock);
+		td_free(s);
+		return status;
+	}
+	*ret_sweeper = s;
+	return TD_OK;
+}
+
+void sweeper_destroy(struct sweeper *s)
+{
+	if (s == NULL)
+		return;
+	td_lock_take(&s->lock);
+	s->stopping = true;
+	td_cond_wake_all(&s->changed);
+	td_lock_give(&s->lock);
+	td_thread_join(&s->thread);
+	td_cond_done(&s->changed);
+	td_lock_done(&s->lock);
+	td_free(s);
+}
+
+void sweeper_get_stats(struct sweeper *s, struct sweeper_stats *ret_stats)
+{
+	td_lock_take(&s->lock);
+	*ret_stats = s->stats;
+	td_lock_give(&s->lock);
+}
