@@ -245,8 +245,9 @@ static enum td_status delete_expired(struct sweeper *s, int64_t now_ms, struct t
 	uint64_t mono_ms = td_clock_mono_ms(s->config.clock);
 	if (mono_ms < s->expired_due_ms)
 		return TD_OK;
-	s->expired_due_ms = mono_ms + EXPIRED_MS;
 	enum td_status status = take_lease(s, err);
+	/* Whoever has the lease may have died with it. */
+	s->expired_due_ms = mono_ms + (status == TD_CONFLICT ? LEASE_MS : EXPIRED_MS);
 	for (bool more = true; status == TD_OK && more && !is_stopping(s);) {
 		more = false;
 		status = delete_some(s, now_ms, &more, err);

@@ -92,7 +92,7 @@ def test_what_has_expired_is_deleted(start_server, tmp_path):
     advance(client, "2d")
     server.stop()
     server = start_server.ready(tmp_path, env=CLOCK)
-    wait_for(lambda: server.sql("SELECT count(*) FROM idempotency WHERE key = 'one'")[0][0] == 0, 15,
+    wait_for(lambda: server.sql("SELECT count(*) FROM idempotency WHERE key = 'one'")[0][0] == 0, 30,
              "the end of the kept answer")
 
 
