@@ -54,17 +54,17 @@ def actions(shop, email):
 
 def test_a_session_that_somebody_planted_is_never_used(shop, email):
     planted = "A" * 42 + "E"
-    victim = Browser(shop)
-    victim.cookies["session"] = planted
-    assert victim.check_out("standard", email).status == 303
-    assert victim.cookies["session"] != planted
-    victim.press(victim.get("/account"), "Sign out")
-    victim.cookies["session"] = planted
-    assert victim.sign_in(email).location == "/account"
-    assert victim.cookies["session"] != planted
-    attacker = Browser(shop)
-    attacker.cookies["session"] = planted
-    assert attacker.get("/account").location == "/sign-in?next=/account"
+    for button in ("Subscribe", "Sign in"):
+        victim = Browser(shop)
+        page = victim.get("/checkout/standard" if button == "Subscribe" else "/sign-in")
+        victim.cookies["session"] = planted  # after the page, right before its button
+        answer = victim.press(page, button, email=email, password="correct horse",
+                              first_name="Ana", last_name="Gil", terms="yes")
+        assert answer.status == 303 and TOKEN.fullmatch(victim.cookies["session"])
+        assert victim.cookies["session"] != planted
+        attacker = Browser(shop)
+        attacker.cookies["session"] = planted
+        assert attacker.get("/account").location == "/sign-in?next=/account"
 
 
 def test_each_sign_in_has_a_session_of_its_own_and_signing_out_ends_it(shop, ana, email):

@@ -378,3 +378,37 @@ def test_the_command_needs_to_know_where_the_service_is(shop, email):
     done = shop.run("user", "reset-password", email)
     assert (done.returncode, done.stdout) == (3, "")
     assert "PORT is 0" in done.stderr and "PUBLIC_URL" in done.stderr
+
+
+# ---- what time does
+
+def advance(server, key, by):
+    answer = server.client(key).post("/test/clock", {"advance": by})
+    assert answer.status == 200, answer
+
+
+def test_time_passes_for_pages_too(start_server, tmp_path, email):
+    server = start_server.ready(tmp_path, env={
+        "TEST_CLOCK": "2027-01-31T12:00:00Z", "PASSWORD_MEMORY": "8KiB", "SESSION_TTL": "40d"})
+    key = server.make_key()
+    browser = Browser(server)
+    account = browser.follow(browser.check_out("standard", email))
+    assert "January 31, 2027 to February 28, 2027" in account.words
+    for page in (account, browser.get("/pricing"), browser.get("/problems"), browser.get("/x")):
+        assert "Test clock: this service does not run on real time." in page.words
+        assert page.headers["test-clock"].startswith("2027-01-31T12:0")
+    assert "Its time is 2027-01-31T12:0" in account.words
+    planned = browser.press(browser.get("/account/cancel"), "Cancel subscription")
+    account = browser.press(browser.follow(planned), "Keep my subscription")
+    advance(server, key, "31d")
+    account = browser.get("/account")
+    assert "February 28, 2027 to March 31, 2027" in account.words
+    assert "February 28, 2027 Standard, monthly, renewed $29.99 a month Automatic" in account.words
+    server.env["PUBLIC_URL"] = server.url
+    link = server.run("user", "reset-password", email).stdout.strip()[len(server.url):]
+    del server.env["PUBLIC_URL"]
+    assert Browser(server).get(link).status == 200, "the command follows the clock"
+    advance(server, key, "61m")
+    assert Browser(server).get(link).status == 404
+    advance(server, key, "9d")
+    assert browser.get("/account").location == "/sign-in?next=/account", "so do sessions"
