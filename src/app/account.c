@@ -38,7 +38,7 @@ static enum app_next go_inside(struct app_flow *flow, struct app_flow *inner, en
 static enum app_next end_like(struct app_flow *flow, const struct app_flow *inner)
 {
 	if (inner->status != TD_OK)
-		return app_flow_no_memory(flow);
+		return app_flow_fail(flow, inner->status);
 	flow->retry_ms = inner->retry_ms;
 	return inner->refused ? app_flow_refuse(flow, inner->problem, inner->detail)
 			      : app_flow_done(flow);

@@ -35,10 +35,15 @@ enum app_next app_flow_done(struct app_flow *flow)
 	return APP_NEXT_DONE;
 }
 
+enum app_next app_flow_fail(struct app_flow *flow, enum td_status status)
+{
+	flow->status = status;
+	return APP_NEXT_DONE;
+}
+
 enum app_next app_flow_no_memory(struct app_flow *flow)
 {
-	flow->status = TD_NOMEM;
-	return APP_NEXT_DONE;
+	return app_flow_fail(flow, TD_NOMEM);
 }
 
 /* The answer is kept; what the rules said stands. */
@@ -76,6 +81,7 @@ static enum td_status run_op(struct app_flow *flow, struct store *store, uint64_
 {
 	if (ops->count == TD_ARRAY_LEN(ops->list)) {
 		store_op_free(flow->op);
+		flow->op = NULL;
 		return td_err_set(err, TD_CONFLICT, "others change the same row again and again");
 	}
 	flow->op->deadline_ms = deadline_ms;
@@ -86,12 +92,19 @@ static enum td_status run_op(struct app_flow *flow, struct store *store, uint64_
 }
 
 /* It may have failed in the middle of making an operation. */
-static enum td_status end_run(struct app_flow *flow, const struct app_flow_ops *ops)
+static enum td_status end_run(
+	struct app_flow *flow, const struct app_flow_ops *ops, struct td_err *err)
 {
 	const struct store_op *last = ops->count > 0 ? ops->list[ops->count - 1] : NULL;
-	if (flow->status != TD_OK && flow->op != last)
+	if (flow->status == TD_OK)
+		return TD_OK;
+	if (flow->op != last)
 		store_op_free(flow->op);
-	return flow->status;
+	else if (err != NULL && last != NULL && last->err.code == flow->status) {
+		*err = last->err;
+		return flow->status;
+	}
+	return td_err_set(err, flow->status, "%s", td_status_words(flow->status));
 }
 
 enum td_status app_flow_run(struct app_flow *flow, struct store *store, uint64_t deadline_ms,
@@ -101,7 +114,7 @@ enum td_status app_flow_run(struct app_flow *flow, struct store *store, uint64_t
 	for (;;) {
 		enum app_next next = app_flow_next(flow, status);
 		if (next == APP_NEXT_DONE)
-			return end_run(flow, ops);
+			return end_run(flow, ops, err);
 		status = TD_OK;
 		if (next == APP_NEXT_HASH) {
 			app_password_work(&flow->hash);

@@ -7,7 +7,8 @@
  * TD_EXISTS, TD_CONFLICT, TD_LIMITED) and nothing kept was replayed; every other outcome ends the
  * flow, which is not called again. APP_NEXT_HASH: it does flow->hash and calls again with TD_OK.
  * APP_NEXT_DONE: flow->status is TD_OK, and the result is what the flow's own struct says, or
- * `refused`; or TD_NOMEM, and where flow->op is not what was run last the driver frees it.
+ * `refused`; or how it failed (TD_NOMEM; TD_CORRUPT with flow->op->err), and where flow->op is not
+ * what was run last the driver frees it.
  *
  * Memory. A flow and what it points to live in its driver's arena until its end. Operations are the
  * driver's: it keeps all of them until the flow has ended, since results point into their arenas.
@@ -87,6 +88,7 @@ bool app_flow_keep(struct app_flow *flow) TD_MUST_CHECK;
 
 /* Ends the flow, or goes on with what is the way to its end. */
 enum app_next app_flow_done(struct app_flow *flow);
+enum app_next app_flow_fail(struct app_flow *flow, enum td_status status);
 enum app_next app_flow_no_memory(struct app_flow *flow);
 
 /* A refusal is an answer of the rules: with a keeper it is kept first (ANSWER_KEEP), and the step

@@ -91,6 +91,22 @@ static bool is_live(const struct store_subscription *row)
 	return row != NULL && store_status_is_live(row->status);
 }
 
+/* Somebody else wrote a row that cannot be read: none is known to be there, nor that there is none.
+ * To look again would never end. */
+static bool is_unreadable(const struct store_op *op, enum td_status status)
+{
+	return status == TD_OK && op->out.bad_row_count > 0;
+}
+
+static enum app_next fail_unreadable(struct app_flow *flow)
+{
+	struct store_op *op = flow->op;
+	const struct store_bad_row *row = &op->out.bad_rows[0];
+	return app_flow_fail(flow,
+		td_err_set(&op->err, TD_CORRUPT, "%.*s %.*s breaks the rules: %.*s",
+			TD_SLICE_ARG(row->table), TD_SLICE_ARG(row->key), TD_SLICE_ARG(row->why)));
+}
+
 static enum app_next refuse_unknown_user(struct app_flow *flow)
 {
 	return app_flow_refuse(flow, TD_PROBLEM_USER_NOT_FOUND,
@@ -141,6 +157,8 @@ static enum app_next subscribe_loaded(struct app_flow *flow, enum td_status stat
 {
 	struct app_selling *s = selling_of(flow);
 	const struct store_subscription *there = loaded(flow);
+	if (is_unreadable(flow->op, status))
+		return fail_unreadable(flow);
 	if (status != TD_OK || !is_live(there))
 		return subscribe_insert(flow, TD_OK);
 	s->result = *there;
@@ -227,6 +245,8 @@ static enum app_next change_loaded(struct app_flow *flow, enum td_status status)
 	const struct store_subscription *there = loaded(flow);
 	if (status == TD_NOTFOUND)
 		return refuse_unknown_user(flow);
+	if (is_unreadable(flow->op, status))
+		return fail_unreadable(flow);
 	if (!is_live(there))
 		return refuse_by_rule(flow, APP_RULE_NOT_LIVE);
 	app_change_begin(&s->change, flow->arena, there, flow->actor);

@@ -41,6 +41,13 @@ static struct td_slice make_id(struct td_arena *arena, int64_t now_ms)
 	return td_arena_slice(arena, td_slice_str(id));
 }
 
+/* A row that somebody else wrote may be at the end of the numbers. */
+static void add_versions(struct store_subscription *row, int64_t count)
+{
+	if (__builtin_add_overflow(row->version, count, &row->version))
+		row->version = INT64_MAX;
+}
+
 /* The one door: a new version with its row of history. `before` is the row as it was. */
 static struct store_history *add_step(struct app_change *change, enum store_action action,
 	const struct store_subscription *before, int64_t at_ms, struct td_slice actor)
@@ -67,7 +74,7 @@ static struct store_history *add_step(struct app_change *change, enum store_acti
 	if (step->id.ptr == NULL)
 		return NULL;
 	change->count++;
-	row->version++;
+	add_versions(row, 1);
 	row->updated_at = at_ms;
 	return step;
 }
@@ -81,10 +88,13 @@ static void leave_target_out(struct store_history *step)
 	step->currency = td_slice(NULL, 0);
 }
 
-/* A clock that was set back does not write history into the past. */
+/* A clock that was set back does not write history into the past. A row that was changed after the
+ * end of its period is none of ours, and its time counts for nothing. */
 static int64_t not_before(const struct store_subscription *row, int64_t now_ms)
 {
-	return now_ms > row->updated_at ? now_ms : row->updated_at;
+	bool is_sane = row->updated_at < row->current_period_end &&
+		       row->updated_at < APP_PERIOD_LAST;
+	return is_sane && row->updated_at > now_ms ? row->updated_at : now_ms;
 }
 
 static struct store_package_part part_of(const struct store_package *package)
@@ -184,6 +194,14 @@ static bool is_to_end(const struct store_subscription *row)
 	return row->cancel_at_period_end || row->pending.action == STORE_PENDING_CANCEL;
 }
 
+/* With half a plan, which none of us wrote, the period is renewed. */
+static bool is_to_change(const struct store_subscription *row)
+{
+	const struct store_pending *pending = &row->pending;
+	return pending->action == STORE_PENDING_CHANGE && pending->package.id.ptr != NULL &&
+	       pending->currency.ptr != NULL && pending->cycle != STORE_CYCLE_NONE;
+}
+
 /* One period's end; the action that it is. */
 static enum store_action roll_once(struct store_subscription *row)
 {
@@ -193,7 +211,7 @@ static enum store_action roll_once(struct store_subscription *row)
 		return STORE_ACTION_CANCELED;
 	}
 	enum store_action action = STORE_ACTION_RENEWED;
-	if (row->pending.action == STORE_PENDING_CHANGE) {
+	if (is_to_change(row)) {
 		row->package = before.pending.package;
 		row->cycle = before.pending.cycle;
 		row->price = before.pending.price;
@@ -223,13 +241,29 @@ enum app_rule app_subscription_roll(struct app_change *change, int64_t now_ms)
 	return APP_RULE_OK;
 }
 
+/* All that a period's end does to a row on which nothing is planned any more, `count` times. */
+static void renew_often(struct store_subscription *row, int64_t count)
+{
+	int64_t first_ms = row->current_period_end;
+	row->current_period_start = count > 1 ? app_period_nth_end(first_ms, row->anchor_day,
+							row->cycle, count - 1)
+					      : first_ms;
+	row->current_period_end = app_period_nth_end(first_ms, row->anchor_day, row->cycle, count);
+	row->updated_at = row->current_period_start;
+	add_versions(row, count);
+}
+
 void app_subscription_view(struct store_subscription *row, int64_t now_ms)
 {
-	while (app_subscription_is_due(row, now_ms)) {
-		row->updated_at = row->current_period_end;
-		row->version++;
-		(void)roll_once(row);
-	}
+	if (!app_subscription_is_due(row, now_ms))
+		return;
+	row->updated_at = row->current_period_end;
+	add_versions(row, 1);
+	(void)roll_once(row);
+	if (!app_subscription_is_due(row, now_ms))
+		return;
+	renew_often(row,
+		app_period_count(row->current_period_end, row->anchor_day, row->cycle, now_ms));
 }
 
 /* ---- what a user asks for

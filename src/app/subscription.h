@@ -73,7 +73,8 @@ bool app_subscription_is_due(const struct store_subscription *row, int64_t now_m
  * NOMEM. */
 enum app_rule app_subscription_roll(struct app_change *change, int64_t now_ms);
 
-/* The row as it stands at now_ms, all periods rolled, for who only looks. */
+/* The row as it stands at now_ms, all periods rolled, for who only looks. It takes no longer for
+ * many periods than for two. */
 void app_subscription_view(struct store_subscription *row, int64_t now_ms);
 
 /* Another package, cycle or both; the row is not due. NO_CHANGE: it has that, or that is planned.

@@ -343,9 +343,10 @@ static void end_flow(struct call *call)
 		return;
 	}
 	/* It may have failed in the middle of making an operation. */
-	if (flow->op != last_op(call))
+	bool is_of_op = flow->op == last_op(call);
+	if (!is_of_op)
 		store_op_free(flow->op);
-	fail(call, NULL, flow->status);
+	fail(call, is_of_op ? flow->op : NULL, flow->status);
 }
 
 static void go_on_flow(struct call *call, enum td_status status)

@@ -97,6 +97,74 @@ static void test_time_format_of_extremes_stays_in_its_buffer(void **state)
 	}
 }
 
+/* A moment taken apart and put together again is itself: in every month, before 1970 and before the
+ * year 0 too, at the first and last millisecond of a day. */
+static void test_date_there_and_back(void **state)
+{
+	(void)state;
+	for (int64_t day = -800000; day < 800000; day += 13) {
+		int64_t moments[] = {day * DAY_MS, day * DAY_MS + DAY_MS - 1};
+		for (size_t i = 0; i < 2; i++) {
+			struct td_date date = td_date_of(moments[i]);
+			assert_int_equal(date.of_day_ms, i == 0 ? 0 : DAY_MS - 1);
+			assert_true(date.month >= 1 && date.month <= 12 && date.day >= 1);
+			assert_true(date.day <= td_days_of_month(date.year, date.month));
+			assert_int_equal(td_date_to_ms(&date), moments[i]);
+		}
+	}
+}
+
+static void test_date_known_moments(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t ms;
+		struct td_date date;
+	} known[] = {
+		{0, {1970, 1, 1, 0}},
+		{-1, {1969, 12, 31, DAY_MS - 1}},
+		{INT64_C(951825600000), {2000, 2, 29, 43200000}},
+		{INT64_C(1795421100123), {2026, 11, 23, 29100123}},
+		{INT64_C(253402300799999), {9999, 12, 31, DAY_MS - 1}},
+		{INT64_C(253402300800000), {10000, 1, 1, 0}},
+		{INT64_C(-62167219200000), {0, 1, 1, 0}},
+		{INT64_C(-62167219200001), {-1, 12, 31, DAY_MS - 1}},
+	};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		struct td_date got = td_date_of(known[i].ms);
+		assert_int_equal(got.year, known[i].date.year);
+		assert_int_equal(got.month, known[i].date.month);
+		assert_int_equal(got.day, known[i].date.day);
+		assert_int_equal(got.of_day_ms, known[i].date.of_day_ms);
+		assert_int_equal(td_date_to_ms(&known[i].date), known[i].ms);
+	}
+}
+
+/* No number of milliseconds is too large for a date. */
+static void test_date_of_extremes(void **state)
+{
+	(void)state;
+	static const int64_t extremes[] = {INT64_MIN, INT64_MIN + 1, INT64_MAX - 1, INT64_MAX};
+	for (size_t i = 0; i < sizeof(extremes) / sizeof(extremes[0]); i++) {
+		struct td_date date = td_date_of(extremes[i]);
+		assert_true(date.month >= 1 && date.month <= 12);
+		assert_true(date.of_day_ms >= 0 && date.of_day_ms < DAY_MS);
+		assert_int_equal(date.year > 0, extremes[i] > 0);
+	}
+}
+
+static void test_days_of_every_month(void **state)
+{
+	(void)state;
+	for (int year = 0; year <= 4000; year++) {
+		for (int month = 1; month <= 12; month++)
+			assert_int_equal(td_days_of_month(year, month), days_of(year, month));
+	}
+	assert_int_equal(td_days_of_month(-4, 2), 29);
+	assert_int_equal(td_days_of_month(-100, 2), 28);
+	assert_int_equal(td_days_of_month(-400, 2), 29);
+}
+
 static void test_system_clock_grows(void **state)
 {
 	(void)state;
@@ -114,6 +182,10 @@ int main(void)
 		cmocka_unit_test(test_time_known_moments),
 		cmocka_unit_test(test_time_wrong_texts_are_refused),
 		cmocka_unit_test(test_time_format_of_extremes_stays_in_its_buffer),
+		cmocka_unit_test(test_date_there_and_back),
+		cmocka_unit_test(test_date_known_moments),
+		cmocka_unit_test(test_date_of_extremes),
+		cmocka_unit_test(test_days_of_every_month),
 		cmocka_unit_test(test_system_clock_grows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
