@@ -1,5 +1,6 @@
 /* States of a call: begun (one reference, the request's) -> open -> with the store or the pool (one
  * more) -> open -> … -> answered, released, in either order. */
+#include "app/period.h"
 #include "app/session.h"
 #include "base/alloc.h"
 #include "call/call_internal.h"
@@ -153,7 +154,15 @@ static void clock_told(struct call *call)
 	}
 	call->has_offset = status == TD_OK;
 	call->offset_ms = call->has_offset ? op->out.clock_offset_ms : 0;
-	call->now_ms += call->offset_ms;
+	/* Anybody can write into that table. */
+	if (__builtin_add_overflow(call->now_ms, call->offset_ms, &call->now_ms) ||
+		call->now_ms < 0 || call->now_ms >= APP_PERIOD_LAST) {
+		struct td_err err = TD_ERR_INIT;
+		(void)td_err_set(&err, TD_CORRUPT,
+			"test_clock.offset_ms leads out of the years 1970 to 9989: correct it");
+		call_reply_failure(call->rq, TD_CORRUPT, &err);
+		return;
+	}
 	calls_note_offset(call->calls, call->offset_ms);
 	go_on_opening(call);
 }

@@ -5,15 +5,22 @@
 #include "call/call_internal.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Some 50 ms each: those at the end of the queue still meet STORE_TIMEOUT's default. */
 #define QUEUE_MOST 128
 
+/* One thread. */
+struct hasher {
+	struct lane *lane;
+	char name[24]; /* "password-1" */
+};
+
 struct call_pool {
 	size_t count;
 	atomic_size_t turn;
-	struct lane *lanes[];
+	struct hasher hashers[];
 };
 
 struct call_hash {
@@ -88,10 +95,10 @@ static void hash_release(struct lane_job *job)
 
 static void run(void *ctx, struct lane_job **jobs, size_t count)
 {
-	struct lane *lane = *(struct lane **)ctx;
+	const struct hasher *hasher = ctx;
 	for (size_t i = 0; i < count; i++) {
 		struct call_hash *hash = hash_of(jobs[i]);
-		if (!lane_is_abandoned(lane, jobs[i]))
+		if (!lane_is_abandoned(hasher->lane, jobs[i]))
 			app_password_work(&hash->work);
 		sodium_memzero(hash->text, hash->secret_len);
 		lane_finish(jobs[i], TD_OK);
@@ -104,19 +111,21 @@ static void run(void *ctx, struct lane_job **jobs, size_t count)
 enum td_status call_pool_create(unsigned threads, const struct td_clock *clock,
 	struct call_pool **ret_pool, struct td_err *err)
 {
-	struct call_pool *pool = td_alloc_zero(sizeof(*pool) + threads * sizeof(struct lane *));
+	struct call_pool *pool = td_alloc_zero(sizeof(*pool) + threads * sizeof(struct hasher));
 	if (pool == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for the threads that hash passwords");
 	for (unsigned i = 0; i < threads; i++) {
+		struct hasher *hasher = &pool->hashers[i];
+		(void)snprintf(hasher->name, sizeof(hasher->name), "password-%u", i + 1);
 		const struct lane_config config = {
-			.name = "password",
+			.name = hasher->name,
 			.queue_limit = QUEUE_MOST,
 			.batch_limit = 1,
 			.run = run,
-			.ctx = &pool->lanes[i],
+			.ctx = hasher,
 			.clock = clock,
 		};
-		enum td_status status = lane_create(&config, &pool->lanes[i], err);
+		enum td_status status = lane_create(&config, &hasher->lane, err);
 		if (status != TD_OK) {
 			call_pool_destroy(pool);
 			return status;
@@ -132,20 +141,20 @@ void call_pool_destroy(struct call_pool *pool)
 	if (pool == NULL)
 		return;
 	for (size_t i = 0; i < pool->count; i++)
-		lane_destroy(pool->lanes[i]);
+		lane_destroy(pool->hashers[i].lane);
 	td_free(pool);
 }
 
 void call_pool_tick(struct call_pool *pool, uint64_t now_ms)
 {
 	for (size_t i = 0; i < pool->count; i++)
-		lane_expire(pool->lanes[i], now_ms);
+		lane_expire(pool->hashers[i].lane, now_ms);
 }
 
 void call_pool_each_lane(struct call_pool *pool, store_lane_fn *fn, void *ctx)
 {
 	for (size_t i = 0; i < pool->count; i++)
-		fn(ctx, pool->lanes[i]);
+		fn(ctx, pool->hashers[i].lane);
 }
 
 /* In turn; where that one's queue is full, whichever has room. */
@@ -157,6 +166,6 @@ enum td_status call_pool_submit(struct call_pool *pool, struct call_hash *hash)
 	hash->job.release = hash_release;
 	hash->job.deadline_ms = hash->call->deadline_ms;
 	for (size_t i = 0; i < pool->count && status == TD_BUSY; i++)
-		status = lane_submit(pool->lanes[(turn + i) % pool->count], &hash->job);
+		status = lane_submit(pool->hashers[(turn + i) % pool->count].lane, &hash->job);
 	return status;
 }

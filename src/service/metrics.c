@@ -108,12 +108,19 @@ static void put_number(
 static void put_store(struct td_buf *out, struct store *store)
 {
 	struct store_health health;
-	struct lanes lanes = {.count = 0};
 	store_get_health(store, &health);
 	put_head(out, "tools_dashboard_store_up", "gauge", "1 where the store can be used.");
 	td_buf_printf(out, "tools_dashboard_store_up{store=\"%s\"} %d\n", health.name,
 		health.state == STORE_UP);
-	store_each_lane(store, collect_lane, &lanes);
+}
+
+/* Of the store, as far as it is there, and those that hash passwords. */
+static void put_lanes(struct td_buf *out, struct store *store, struct calls *calls)
+{
+	struct lanes lanes = {.count = 0};
+	if (store != NULL)
+		store_each_lane(store, collect_lane, &lanes);
+	calls_each_lane(calls, collect_lane, &lanes);
 	put_lane_numbers(out, &lanes);
 	put_lane_batches(out, &lanes);
 }
@@ -185,6 +192,7 @@ void service_put_metrics(struct service *service, struct td_buf *out)
 	http_server_put_metrics(service->server, out);
 	if (store != NULL)
 		put_store(out, store);
+	put_lanes(out, store, service->calls);
 	if (refresher != NULL)
 		put_catalogue(out, refresher);
 	if (sweeper != NULL)

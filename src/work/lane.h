@@ -48,7 +48,7 @@ struct lane_job {
 typedef void lane_run_fn(void *ctx, struct lane_job **jobs, size_t count);
 
 struct lane_config {
-	const char *name;   /* at most 15 characters; static storage */
+	const char *name;   /* at most 15 characters; borrowed until destroy */
 	size_t queue_limit; /* jobs that may wait; the one over it is refused */
 	size_t batch_limit; /* jobs in one batch, 1 to 4096 */
 	lane_run_fn *run;
