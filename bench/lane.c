@@ -1,10 +1,13 @@
-/* lane DATABASE MILLISECONDS [WAITING]: users written through the store's port, with WAITING
+/* lane DATABASE MILLISECONDS [WAITING]: DATABASE is a file of SQLite or a migrated postgresql://…;
+ * users written through the store's port, with WAITING
  * (default 64) operations under way all the time and a key to be checked with each, as the API does
  * it. No HTTP: what is measured is the lane and the store alone. */
 #include "bare.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "connect/url.h"
+#include "store/postgres/store_postgres.h"
 #include "store/sqlite/store_sqlite.h"
 #include "store/store.h"
 #include "work/lock.h"
@@ -169,22 +172,107 @@ static void run(double seconds, uint64_t waiting)
 		(double)(after.finished - before.finished) / (batches > 0 ? batches : 1));
 }
 
+/* ---- PostgreSQL, of whose connecting nothing is told
+ * -------------------------------------------------------- */
+
+static void tell_nothing(void *ctx)
+{
+	(void)ctx;
+}
+
+static void on_start_failed(void *ctx, int64_t number, int64_t of,
+	const struct connect_failures *failures, int64_t wait_ms)
+{
+	(void)ctx;
+	(void)number;
+	(void)of;
+	(void)failures;
+	(void)wait_ms;
+}
+
+static void on_gave_up(
+	void *ctx, int64_t attempts, int64_t passed_ms, const struct connect_failures *failures)
+{
+	(void)ctx;
+	(void)attempts;
+	(void)passed_ms;
+	fprintf(stderr, "%s\n", connect_failures_worst(failures)->reason);
+}
+
+static void on_up(void *ctx, bool again, int64_t away_ms)
+{
+	(void)ctx;
+	(void)again;
+	(void)away_ms;
+}
+
+static void on_lost(void *ctx, const struct connect_failures *failures)
+{
+	(void)ctx;
+	fprintf(stderr, "%s\n", connect_failures_worst(failures)->reason);
+}
+
+static void on_still_down(void *ctx, int64_t away_ms, const struct connect_failures *failures)
+{
+	(void)away_ms;
+	on_lost(ctx, failures);
+}
+
+static void on_refused(void *ctx, const struct td_err *err)
+{
+	(void)ctx;
+	fprintf(stderr, "%s\n", err->text);
+}
+
+static void open_postgres(const char *url, struct td_arena *arena)
+{
+	struct td_err err = TD_ERR_INIT;
+	struct store_postgres_config config = {
+		.application = "tools-dashboard bench",
+		.clock = &td_clock_system,
+		.connect_timeout_ms = 5000,
+		.store_timeout_ms = 10000,
+		.observer = {.connecting = tell_nothing,
+			.start_failed = on_start_failed,
+			.gave_up = on_gave_up,
+			.up = on_up,
+			.lost = on_lost,
+			.still_down = on_still_down,
+			.refused = on_refused},
+	};
+	if (connect_url_parse(td_slice_str(url), "", 5432, arena, &config.url, &err) != TD_OK ||
+		store_postgres_create(&config, &bench.store, &err) != TD_OK)
+		fail("PostgreSQL", &err);
+	if (store_postgres_wait(bench.store) != TD_OK)
+		exit(1);
+}
+
+static void open_sqlite(const char *path)
+{
+	struct td_err err = TD_ERR_INIT;
+	struct store_sqlite_config config = {
+		.path = path,
+		.clock = &td_clock_system,
+		.migrate = true,
+	};
+	if (store_sqlite_open(&config, &bench.store, &err) != TD_OK)
+		fail(path, &err);
+}
+
 int main(int argc, char **argv)
 {
 	double seconds = (double)bare_number(argc, argv, 2, "MILLISECONDS", 600000) / 1e3;
 	uint64_t waiting = argc > 3 ? bare_number(argc, argv, 3, "WAITING", 4096) : 64;
 	struct td_err err = TD_ERR_INIT;
-	struct store_sqlite_config config = {
-		.path = argv[1],
-		.clock = &td_clock_system,
-		.migrate = true,
-	};
+	struct td_arena arena = TD_ARENA_INIT;
 	struct td_ticker *ticker = NULL;
 	td_lock_init(&bench.lock);
 	td_cond_init(&bench.changed);
 	bench.random = td_clock_mono_ns() | 1;
-	if (store_sqlite_open(&config, &bench.store, &err) != TD_OK)
-		fail(argv[1], &err);
+	if (td_slice_has_prefix(td_slice_str(argv[1]), "postgresql:"))
+		open_postgres(argv[1], &arena);
+	else
+		open_sqlite(argv[1]);
 	if (td_ticker_create(/* period_ms= */ 100, &ticker, &err) != TD_OK ||
 		td_ticker_add(ticker, store_expire, bench.store, &err) != TD_OK)
 		fail("ticker", &err);
@@ -192,6 +280,7 @@ int main(int argc, char **argv)
 	run(seconds, waiting);
 	td_ticker_destroy(ticker);
 	store_destroy(bench.store);
+	td_arena_done(&arena);
 	td_cond_done(&bench.changed);
 	td_lock_done(&bench.lock);
 	return bench.failed == 0 ? 0 : 1;

@@ -2,10 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 
 from .measure import Window
-from .servers import PACKAGES, BenchError, find_program
+from .servers import PACKAGES, POSTGRES_BIN, BenchError, find_program
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -58,16 +59,17 @@ class PutLoad:
 class LoopLoad:
     """A program of bench/ that prints one line of JSON: done, seconds, cpu, and more."""
 
-    def __init__(self, name, command, preload=None):
+    def __init__(self, name, command, preload=None, roots=()):
         self.name = name
         self.command = command
         self.preload = preload
+        self.roots = list(roots)  # a database whose time counts too
 
     def sample(self, *more):
         environment = dict(os.environ)
         if self.preload:
             environment["LD_PRELOAD"] = self.preload
-        with Window([]) as window:
+        with Window(self.roots) as window:
             done = subprocess.run(
                 [*self.command, *more], env=environment, capture_output=True, text=True, check=False
             )
@@ -77,3 +79,40 @@ class LoopLoad:
         return window.sample_of_child(
             counted.pop("done"), counted.pop("seconds"), counted.pop("cpu"), **counted
         )
+
+
+class GetLoad:
+    """GET of random numbers of a path, "…/u%d"."""
+
+    def __init__(self, server, key, path, count, seconds, connections=64):
+        self.server = server
+        self.arguments = (key, path, str(count))
+        self.seconds = seconds
+        self.connections = connections
+        self.rounds = 0
+
+    def sample(self):
+        self.rounds += 1
+        arguments = (*self.arguments, str(self.rounds))
+        return run_wrk(self.server, "/", self.seconds, self.connections, "get_random.lua", arguments)
+
+
+class PgbenchLoad:
+    """pgbench with a script of its own: 64 clients, prepared; what counts is the server's time."""
+
+    def __init__(self, postgres, database, script, seconds, clients=64):
+        self.postgres = postgres
+        self.command = [
+            f"{POSTGRES_BIN}/pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(seconds),
+            "-f", script, "-h", "127.0.0.1", "-p", str(postgres.port), "-U", "bench", database,
+        ]  # fmt: skip
+
+    def sample(self):
+        with Window(self.postgres.roots) as window:
+            done = subprocess.run(self.command, capture_output=True, text=True, check=False)
+        count = re.search(r"number of transactions actually processed: (\d+)", done.stdout)
+        rate = re.search(r"tps = ([\d.]+)", done.stdout)
+        failed = re.search(r"number of failed transactions: (\d+)", done.stdout)
+        if done.returncode != 0 or count is None or rate is None or (failed and int(failed.group(1))):
+            raise BenchError(f"pgbench: {done.stdout}{done.stderr}")
+        return window.sample(int(count.group(1)), int(count.group(1)) / float(rate.group(1)))

@@ -120,9 +120,9 @@ class Window:
         return Sample(
             seconds=seconds,
             done=done,
-            cpu=cpu,
+            cpu=cpu + self.side,
             load_cpu=max(0.0, self.load - cpu),
-            foreign=self.foreign(0.0),
+            foreign=self.foreign(self.side),
             errors=errors,
             extra=extra,
         )

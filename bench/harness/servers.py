@@ -93,8 +93,9 @@ class Ours(Server):
 
     name = "tools-dashboard"
 
-    def __init__(self, executable, folder, preload=None, port=0, settings=None):
+    def __init__(self, executable, folder, preload=None, port=0, settings=None, beside=()):
         super().__init__()
+        self.beside = list(beside)
         self.executable = executable
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
@@ -307,13 +308,14 @@ class Postgres(Server):
     def dsn(self):
         return f"postgresql://bench@127.0.0.1:{self.port}/postgres"
 
-    def start(self, packages):
+    def start(self, packages=None):
+        """With the packages' tables for a peer, or with an empty database."""
         data = f"{self.folder}/data"
         self.run(f"{POSTGRES_BIN}/initdb", "-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8",
             "--no-locale")  # fmt: skip
         self.process = subprocess.Popen(
             [f"{POSTGRES_BIN}/postgres", "-D", data, "-p", str(self.port), "-k", self.folder,
-             "-c", "listen_addresses=127.0.0.1"],
+             "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
             user=self.user, group=self.user, extra_groups=[] if self.user else None, cwd=self.folder,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -323,9 +325,13 @@ class Postgres(Server):
             ).returncode == 0  # fmt: skip
 
         wait_until(is_ready, "PostgreSQL does not answer", self.process)
-        sql = catalogue_sql(packages, "postgres") + "\nVACUUM ANALYZE;"
-        self.run("psql", "-q", "-v", "ON_ERROR_STOP=1", self.dsn, text=sql)
+        if packages is not None:
+            self.sql(catalogue_sql(packages, "postgres") + "\nVACUUM ANALYZE;")
         return self
+
+    def sql(self, text):
+        """What psql prints, tuples only."""
+        return self.run("psql", "-qAt", "-v", "ON_ERROR_STOP=1", self.dsn, text=text)
 
     def stop(self):
         if self.process is not None and self.process.poll() is None:
