@@ -11,7 +11,7 @@
 
 struct bare {
 	sqlite3 *db;
-	sqlite3_stmt *begin, *insert, *commit;
+	sqlite3_stmt *begin, *insert, *subscribe, *tell, *commit;
 	uint64_t random;
 };
 
@@ -51,6 +51,17 @@ struct bare *bare_open(const char *path)
 		"INSERT INTO users (id, email, first_name, last_name, company, created_at, "
 		"updated_at)"
 		" VALUES (?1, ?2, 'Ada', 'Lovelace', 'Analytical Engines', ?3, ?3)");
+	bare->subscribe = prepare(bare,
+		"INSERT INTO user_subscriptions (id, user_id, package_id, status, billing_cycle, "
+		"price, currency, started_at, anchor_day, current_period_start, "
+		"current_period_end, version, created_at, updated_at)"
+		" SELECT ?1, ?2, id, 'active', 'monthly', price_monthly, currency, ?3, 15, ?3, "
+		"?3 + 2592000000, 1, ?3, ?3 FROM subscription_packages WHERE slug = 'standard'");
+	bare->tell = prepare(bare,
+		"INSERT INTO subscription_history (id, subscription_id, user_id, action, "
+		"to_package, to_cycle, price, currency, actor, created_at)"
+		" VALUES (?1, ?2, ?3, 'created', 'standard', 'monthly', 2999, 'USD', 'api:bench', "
+		"?4)");
 	bare->commit = prepare(bare, "COMMIT");
 	return bare;
 }
@@ -59,6 +70,8 @@ void bare_close(struct bare *bare)
 {
 	sqlite3_finalize(bare->begin);
 	sqlite3_finalize(bare->insert);
+	sqlite3_finalize(bare->subscribe);
+	sqlite3_finalize(bare->tell);
 	sqlite3_finalize(bare->commit);
 	sqlite3_close(bare->db);
 	free(bare);
@@ -101,6 +114,32 @@ void bare_insert(struct bare *bare)
 	sqlite3_bind_text(bare->insert, 2, email, email_size, SQLITE_STATIC);
 	sqlite3_bind_int64(bare->insert, 3, now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000);
 	run(bare, bare->insert);
+}
+
+/* As long as a UUID, and as random. */
+static int print_id(struct bare *bare, char out[40])
+{
+	return snprintf(
+		out, 40, "%016" PRIx64 "-%016" PRIx64 "-0a", next_random(bare), next_random(bare));
+}
+
+void bare_subscribe(struct bare *bare, uint64_t user)
+{
+	char id[40], told[40], user_id[32];
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	int64_t now_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+	int id_size = print_id(bare, id), told_size = print_id(bare, told);
+	int user_size = snprintf(user_id, sizeof(user_id), "u%" PRIu64, user);
+	sqlite3_bind_text(bare->subscribe, 1, id, id_size, SQLITE_STATIC);
+	sqlite3_bind_text(bare->subscribe, 2, user_id, user_size, SQLITE_STATIC);
+	sqlite3_bind_int64(bare->subscribe, 3, now_ms);
+	run(bare, bare->subscribe);
+	sqlite3_bind_text(bare->tell, 1, told, told_size, SQLITE_STATIC);
+	sqlite3_bind_text(bare->tell, 2, id, id_size, SQLITE_STATIC);
+	sqlite3_bind_text(bare->tell, 3, user_id, user_size, SQLITE_STATIC);
+	sqlite3_bind_int64(bare->tell, 4, now_ms);
+	run(bare, bare->tell);
 }
 
 double bare_now(void)

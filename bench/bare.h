@@ -13,7 +13,8 @@ struct bare *bare_open(const char *path);
 void bare_close(struct bare *bare);
 
 void bare_begin(struct bare *bare);
-void bare_insert(struct bare *bare); /* a user with a random id */
+void bare_insert(struct bare *bare);                   /* a user with a random id */
+void bare_subscribe(struct bare *bare, uint64_t user); /* the user u<number>, who has none */
 void bare_commit(struct bare *bare);
 
 /* Seconds of CLOCK_MONOTONIC, and of processor time of the process. */

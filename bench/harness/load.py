@@ -97,6 +97,23 @@ class GetLoad:
         return run_wrk(self.server, "/", self.seconds, self.connections, "get_random.lua", arguments)
 
 
+class SubscribeLoad:
+    """POST subscribe for one user after the other; a server's users are used up by all its samples."""
+
+    def __init__(self, server, key, seconds, connections=64):
+        self.server = server
+        self.key = key
+        self.seconds = seconds
+        self.connections = connections
+        self.next_user = 1
+
+    def sample(self):
+        arguments = (self.key, str(self.next_user))
+        sample = run_wrk(self.server, "/", self.seconds, self.connections, "subscribe.lua", arguments)
+        self.next_user += sample.done + self.connections  # those that were cut off may have been done
+        return sample
+
+
 class PgbenchLoad:
     """pgbench with a script of its own: 64 clients, prepared; what counts is the server's time."""
 

@@ -9,7 +9,7 @@ BENCH_DATABASE is a `postgresql://` URL (asyncpg, its default pool) or the path 
 import os
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 DATABASE = os.environ["BENCH_DATABASE"]
@@ -41,9 +41,23 @@ class Postgres:
                 await connection.fetch(FEATURES),
             )
 
+    async def subscribe(self, user_id, package_slug, billing_cycle):
+        async with self.pool.acquire() as connection:
+            return dict(await connection.fetchrow(SUBSCRIBE, user_id, package_slug, billing_cycle))
+
     @staticmethod
     def money(amount):
         return float(amount)
+
+
+# One statement: what the rules of ours decide before they write is decided by nobody here.
+SUBSCRIBE = """WITH made AS (INSERT INTO user_subscriptions (id, user_id, package_id, status, billing_cycle, price,
+  currency, started_at, anchor_day, current_period_start, current_period_end, version)
+  SELECT gen_random_uuid()::text, $1, id, 'active', $3, price_monthly, currency, now(), 15, now(), now() + interval '1 month', 1
+  FROM subscription_packages WHERE slug = $2 RETURNING *),
+ told AS (INSERT INTO subscription_history (id, subscription_id, user_id, action, to_package, to_cycle, price, currency, actor)
+  SELECT gen_random_uuid()::text, id, user_id, 'created', $2, $3, price, currency, 'api:bench' FROM made)
+ SELECT id, user_id, status, billing_cycle, price, currency, started_at FROM made"""
 
 
 class Sqlite:
@@ -109,3 +123,10 @@ async def list_packages():
                 }
             )
     return JSONResponse(answer)
+
+
+@app.post("/user-subscription/subscribe", status_code=201)
+async def subscribe(request: Request):
+    form = await request.json()
+    row = await database.subscribe(form["user_id"], form["package_slug"], form["billing_cycle"])
+    return JSONResponse({**row, "price": float(row["price"]), "started_at": row["started_at"].isoformat()}, status_code=201)
