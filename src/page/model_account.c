@@ -158,6 +158,16 @@ struct preview_row {
 	const char *before, *after;
 };
 
+/* The buffer's text in the arena, and its failure too. */
+static const char *take_text(struct td_arena *arena, struct td_buf *text)
+{
+	const char *copy = text->failed ? NULL : td_arena_strndup(arena, text->ptr, text->len);
+	if (text->failed)
+		arena->failed = true;
+	td_buf_done(text);
+	return copy;
+}
+
 static const char *amount_text(
 	struct td_arena *arena, const struct locale *locale, const struct store_subscription *row)
 {
@@ -165,18 +175,14 @@ static const char *amount_text(
 	locale_put_money(locale, &text, row->price, row->currency);
 	td_buf_put_char(&text, ' ');
 	td_buf_put_slice(&text, per_text(locale, row->cycle));
-	const char *copy = text.failed ? NULL : td_arena_strndup(arena, text.ptr, text.len);
-	td_buf_done(&text);
-	return copy;
+	return take_text(arena, &text);
 }
 
 static const char *number_text(struct td_arena *arena, const struct locale *locale, int64_t number)
 {
 	struct td_buf text = TD_BUF_INIT;
 	locale_put_number(locale, &text, number);
-	const char *copy = text.failed ? NULL : td_arena_strndup(arena, text.ptr, text.len);
-	td_buf_done(&text);
-	return copy;
+	return take_text(arena, &text);
 }
 
 static const char *copy_text(struct td_arena *arena, struct td_slice text)

@@ -1,6 +1,7 @@
 #include "page_fixture.h"
 
 #include "app/subscription.h"
+#include "fault_alloc.h"
 
 #include <sodium.h>
 
@@ -214,6 +215,41 @@ static void test_choices(void **state)
 	assert_has(html, "You have Standard, monthly.");
 }
 
+static bool attempt_pages(void *ctx)
+{
+	struct page_fixture *f = ctx;
+	struct td_arena arena = TD_ARENA_INIT;
+	struct td_err err = TD_ERR_INIT;
+	struct td_buf html = {.limit = PAGE_BODY_MOST};
+	const struct page_frame frame = fixture_frame(f, "es");
+	const struct page_shelf shelf = fixture_shelf(f, &frame);
+	const struct store_subscription row = {.status = STORE_ACTIVE,
+		.package = {.slug = TD_SLICE("free"), .name = TD_SLICE("Free")},
+		.cycle = STORE_CYCLE_MONTHLY,
+		.currency = TD_SLICE("USD")};
+	const struct store_history item = {.action = STORE_ACTION_CREATED,
+		.to_package = TD_SLICE("free"),
+		.to_cycle = STORE_CYCLE_MONTHLY,
+		.actor = TD_SLICE("user")};
+	struct tpl_value *root = page_model_frame(&arena, &frame);
+	page_model_subscription(&arena, tpl_put_map(&arena, root, "subscription"), &shelf, &row);
+	page_model_history(&arena, root, &shelf, &item, 1);
+	page_model_preview(&arena, root, &shelf, &row, &row, NOW);
+	page_model_choices(&arena, root, &shelf, &row, TD_SLICE("free"));
+	bool ok = page_render(&frame, "account", &arena, root, &html, &err) == TD_OK &&
+		  page_render(&frame, "preview", &arena, root, &html, &err) == TD_OK &&
+		  page_render(&frame, "change", &arena, root, &html, &err) == TD_OK;
+	td_buf_done(&html);
+	td_arena_done(&arena);
+	return ok;
+}
+
+/* Whatever allocation fails: there is no page, and nothing is lost or torn. */
+static void test_pages_without_memory(void **state)
+{
+	assert_true(fault_alloc_each(attempt_pages, *state) > 50);
+}
+
 int main(void)
 {
 	if (sodium_init() < 0)
@@ -226,6 +262,7 @@ int main(void)
 		PAGE_TEST(test_history_of_every_action),
 		PAGE_TEST(test_preview_of_a_change),
 		PAGE_TEST(test_choices),
+		PAGE_TEST(test_pages_without_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

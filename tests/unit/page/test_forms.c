@@ -1,5 +1,7 @@
 #include "page_fixture.h"
 
+#include "fault_alloc.h"
+
 #include <stdio.h>
 
 static void read_form(struct page_fixture *f, struct page_form *form, const char *body)
@@ -282,6 +284,55 @@ static void test_cancel_form(void **state)
 	assert_int_equal(form.wrong_count, 2);
 }
 
+/* An address of ours comes back from a query as it went in. */
+static void test_next_is_escaped(void **state)
+{
+	struct page_fixture *f = *state;
+	assert_string_equal(page_next_escaped(&f->arena, TD_SLICE("/account/change?a=b&c=d-e_f~")),
+		"/account/change%3Fa%3Db%26c%3Dd-e_f~");
+}
+
+/* Numbers of forms: whole, above 0, without sign, and none that does not fit. */
+static void test_numbers_of_forms(void **state)
+{
+	(void)state;
+	assert_int_equal(page_number(TD_SLICE("12")), 12);
+	assert_int_equal(page_number(TD_SLICE("007")), 7);
+	assert_true(page_number(TD_SLICE("999999999999999999")) == INT64_C(999999999999999999));
+	static const char *const none[] = {
+		"", "0", "-1", "+1", " 1", "1x", "1e3", "9999999999999999999", "0x10", "١"};
+	for (size_t i = 0; i < TD_ARRAY_LEN(none); i++)
+		assert_int_equal(page_number(td_slice_str(none[i])), 0);
+}
+
+static bool attempt_checkout(void *ctx)
+{
+	struct page_fixture *f = ctx;
+	struct td_arena arena = TD_ARENA_INIT;
+	struct td_err err = TD_ERR_INIT;
+	struct td_buf html = {.limit = PAGE_BODY_MOST};
+	struct page_form form;
+	struct app_user_form user;
+	const struct page_frame frame = fixture_frame(f, "es");
+	bool ok = page_form_read(&form, TD_SLICE("email=x&seen=1"), &arena, page_checkout_names);
+	if (ok) {
+		page_check_checkout(&form, &arena, &standard(f)->row, true, &user);
+		struct tpl_value *root = page_model_frame(&arena, &frame);
+		page_model_checkout(&arena, root, f->site->locales[frame.language], standard(f),
+			&form, PAGE_MONTHLY);
+		ok = page_render(&frame, "checkout", &arena, root, &html, &err) == TD_OK;
+	}
+	td_buf_done(&html);
+	td_arena_done(&arena);
+	return ok;
+}
+
+/* Whatever allocation fails: there is no page, and nothing is lost or torn. */
+static void test_checkout_without_memory(void **state)
+{
+	assert_true(fault_alloc_each(attempt_checkout, *state) > 50);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +348,9 @@ int main(void)
 		PAGE_TEST(test_sign_in_page),
 		PAGE_TEST(test_reset_page),
 		PAGE_TEST(test_cancel_form),
+		PAGE_TEST(test_next_is_escaped),
+		PAGE_TEST(test_numbers_of_forms),
+		PAGE_TEST(test_checkout_without_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
