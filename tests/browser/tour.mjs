@@ -19,8 +19,9 @@ export const newEmail = () => `person${++made}.${process.pid}@example.com`;
 
 export const person = { first_name: 'Ana', last_name: 'Gil', company: 'Gil & Co', password: 'correct horse' };
 
-export function press(page, name) {
-	return page.getByRole('button', { name, exact: true }).click();
+// Presses a button and waits for the page that it leads to.
+export async function press(page, name) {
+	await Promise.all([page.waitForNavigation(), page.getByRole('button', { name, exact: true }).click()]);
 }
 
 export async function fillCheckout(page, email, more = {}) {
@@ -77,7 +78,7 @@ async function tourCancel(page, url, t, visit) {
 	await page.fill('[name=reason]', 'Too dear');
 	await press(page, t('cancel.confirm'));
 	await visit('account-ending');
-	await page.getByRole('link', { name: t('account.end_now') }).click();
+	await Promise.all([page.waitForNavigation(), page.getByRole('link', { name: t('account.end_now') }).click()]);
 	await press(page, t('cancel.confirm'));
 	await visit('account-ended');
 	await page.goto(`${url}/checkout/free`);
@@ -116,7 +117,7 @@ async function tourRefusals(page, url, visit) {
 	await page.goto(`${url}/account`);
 	await page.context().clearCookies({ name: 'csrf' });
 	await page.locator('form[action^="/sign-out"] [name=csrf_token]').evaluate((e) => { e.value = 'forged'; });
-	await page.locator('form[action^="/sign-out"] button').click();
+	await Promise.all([page.waitForNavigation(), page.locator('form[action^="/sign-out"] button').click()]);
 	await visit('forbidden');
 }
 
