@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import random
 import re
 import secrets
 import threading
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from conftest import wait_for
+from conftest import LONG, wait_for
 
 BOTH_STORES = True
 
@@ -657,3 +658,83 @@ def test_a_package_that_was_retired_is_not_sold_but_kept(start_server, tmp_path,
     refused(post(client, "upgrade", word, package_slug="standard"), 404, "package-not-found")
     assert current(client, word).json() == first.json()
     assert subscribe(client, word, key=key).body == first.body
+
+
+# ---- everything at once ------------------------------------------------------------------------
+
+def explain(items):
+    """Walks a history, oldest first: each row must follow from what the one before left."""
+    live = {}
+    for item in items:
+        one, action = item["subscription_id"], item["action"]
+        if action == "created":
+            assert not live, (item, live)
+            live[one] = {"package": item["to_package"], "cycle": item["to_cycle"],
+                         "planned": False}
+            continue
+        state = live[one]
+        assert (item["from_package"], item["from_cycle"]) == (state["package"], state["cycle"])
+        if action == "canceled":
+            del live[one]
+        elif action in ("change_scheduled", "cancel_scheduled"):
+            state["planned"] = True
+        elif action == "resumed":
+            assert state["planned"], item
+            state["planned"] = False
+        else:
+            assert action in ("upgraded", "downgraded", "cycle_changed"), item
+            assert (item["to_package"], item["to_cycle"]) != (state["package"], state["cycle"])
+            live[one] = {"package": item["to_package"], "cycle": item["to_cycle"],
+                         "planned": False}
+    return live
+
+
+def random_call(client, user, dice):
+    slug = dice.choice(["free", "standard", "premium", "enterprise"])
+    cycle = dice.choice(["monthly", "yearly"])
+    when = dice.choice(["now", "period_end", None])
+    return dice.choice([
+        lambda: subscribe(client, user, slug, cycle),
+        lambda: post(client, "upgrade", user, package_slug=slug, billing_cycle=cycle, when=when),
+        lambda: post(client, "cancel", user, when=when),
+        lambda: post(client, "resume", user)])()
+
+
+def test_two_processes_do_everything_for_the_same_users(start_server, tmp_path, unique):
+    servers = [start_server.ready(tmp_path), start_server.ready(tmp_path)]
+    api_key = servers[0].make_key()
+    client = servers[0].client(api_key)
+    users = [make_user(client, unique()) for _ in range(3)]
+    rounds = 400 if LONG else 25
+    print(f"8 clients, {rounds} calls each ({'full' if LONG else 'shortened'})")
+    done = {user: 0 for user in users}
+    lock = threading.Lock()
+
+    def act(one, n):
+        dice = random.Random(n)
+        for _ in range(rounds):
+            user = dice.choice(users)
+            reply = random_call(one, user, dice)
+            assert reply.status in (200, 201, 404, 409), reply
+            if reply.status in (200, 201):
+                with lock:
+                    done[user] += 1
+        return True
+
+    assert all(at_once([servers[n % 2].client(api_key) for n in range(8)], act))
+    for user in users:
+        items, query = [], "?limit=100"
+        while query:
+            page = history(client, user, query)
+            items += page["items"]
+            query = page["next_cursor"] and f"?limit=100&cursor={page['next_cursor']}"
+        live = explain(items[::-1])
+        now = current(client, user).json()
+        assert live_rows(servers[0], user) == len(live) == (now["status"] == "active")
+        if live:
+            assert (now["package_slug"], now["billing_cycle"]) == \
+                (live[now["id"]]["package"], live[now["id"]]["cycle"])
+            assert (now["pending_change"] is not None) == live[now["id"]]["planned"]
+        assert now["version"] == sum(item["subscription_id"] == now["id"] for item in items)
+        # A cancellation of what is cancelled already is answered 200 without a row of its own.
+        assert len(items) <= done[user]
