@@ -18,9 +18,10 @@ struct contract_factory {
 	void (*exec)(void *db, const char *sql); /* by another client */
 	void (*hold)(void *db); /* another client takes the lock that stops writes */
 	void (*let_go)(void *db);
-	const char *price;  /* how its table writes 49.99 */
-	bool lock_is_down;  /* its health tells of the lock of hold() */
-	bool late_is_never; /* what timed out while its batch ran is not committed later */
+	const char *price;      /* how its table writes 49.99 */
+	const char *far_future; /* moves the end of every period behind the year 9999 */
+	bool lock_is_down;      /* its health tells of the lock of hold() */
+	bool late_is_never;     /* what timed out while its batch ran is not committed later */
 };
 
 /* What a test gets as its state. */

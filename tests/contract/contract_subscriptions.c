@@ -348,6 +348,20 @@ static void test_due_are_found_in_order(void **state)
 	store_op_free(op);
 }
 
+/* A row that another client wrote outside the rules is left out and named, not taken for absent. */
+static void test_get_leaves_out_and_names_what_breaks_the_rules(void **state)
+{
+	struct contract *c = *state;
+	selling_prepare(c);
+	contract_expect(c->store, selling_subscribe("s1", "ada"), TD_OK);
+	c->factory->exec(c->db, c->factory->far_future);
+	struct store_op *op = selling_get(c, "ada");
+	assert_int_equal(op->out.subscription_count, 0);
+	assert_int_equal(op->out.bad_row_count, 1);
+	assert_true(td_slice_is(op->out.bad_rows[0].table, "user_subscriptions"));
+	store_op_free(op);
+}
+
 /* ---- answers that are kept */
 
 static void test_subscribe_keeps_its_answer_but_not_that_it_exists(void **state)
@@ -458,6 +472,7 @@ int contract_run_subscriptions(void)
 		CONTRACT_TEST(test_change_of_many_steps_keeps_their_order),
 		CONTRACT_TEST(test_history_names_the_key),
 		CONTRACT_TEST(test_due_are_found_in_order),
+		CONTRACT_TEST(test_get_leaves_out_and_names_what_breaks_the_rules),
 		CONTRACT_TEST(test_subscribe_keeps_its_answer_but_not_that_it_exists),
 		CONTRACT_TEST(test_answers_are_found_and_kept_alone),
 		CONTRACT_TEST(test_fifty_subscribes_of_one_user_make_one),

@@ -232,6 +232,7 @@ const struct contract_factory pgdb_factory = {
 	.hold = hold,
 	.let_go = pgdb_let_go,
 	.price = "49.99",
+	.far_future = "UPDATE user_subscriptions SET current_period_end = 'infinity'",
 };
 
 static int run_script(const char *words, char *out, size_t size)

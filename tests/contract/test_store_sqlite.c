@@ -89,6 +89,7 @@ static const struct contract_factory factory = {
 	.hold = hold,
 	.let_go = let_go,
 	.price = "4999",
+	.far_future = "UPDATE user_subscriptions SET current_period_end = 9000000000000000",
 	.lock_is_down = true,
 	.late_is_never = true,
 };

@@ -83,11 +83,21 @@ const char *pg_subscription(const PGresult *r, int row, int column, struct td_ar
 	return why != NULL ? why : check_times(r, row, column);
 }
 
-static void tell_bad_row(
-	struct pg_store *s, const char *table, struct td_slice key, const char *why)
+/* Told of by the store, and named for who asked: a flow must not take the row for absent. */
+static void leave_out(struct pg_store *s, struct store_op *op, const char *table,
+	struct td_slice key, const char *why)
 {
-	const struct store_bad_row row = {td_slice_str(table), key, td_slice_str(why)};
-	pg_tell_bad_row(s, &row);
+	size_t count = op->out.bad_row_count;
+	struct store_bad_row *rows = td_arena_array(&op->arena, count + 1, sizeof(*rows));
+	if (rows == NULL)
+		return; /* the arena has failed, and so will the operation */
+	if (count > 0)
+		memcpy(rows, op->out.bad_rows, count * sizeof(*rows));
+	rows[count] = (struct store_bad_row){
+		td_slice_str(table), td_arena_slice(&op->arena, key), td_slice_str(why)};
+	op->out.bad_rows = rows;
+	op->out.bad_row_count = count + 1;
+	pg_tell_bad_row(s, &rows[count]);
 }
 
 /* Adds a row to out.subscriptions, for which there is room, or tells that it is bad. */
@@ -97,14 +107,14 @@ static void give_row(
 	struct store_subscription *s = &op->out.subscriptions[op->out.subscription_count];
 	const char *why = pg_subscription(r, row, column, &op->arena, s);
 	if (why != NULL)
-		tell_bad_row(store, "user_subscriptions", peek(r, row, column), why);
+		leave_out(store, op, "user_subscriptions", peek(r, row, column), why);
 	else
 		op->out.subscription_count++;
 }
 
 static bool make_room(struct store_op *op, int rows)
 {
-	op->out.subscription_count = 0;
+	op->out.subscription_count = op->out.bad_row_count = 0;
 	op->out.subscriptions = td_arena_array(
 		&op->arena, (size_t)rows + 1, sizeof(*op->out.subscriptions));
 	return op->out.subscriptions != NULL;
@@ -178,7 +188,7 @@ static void take_history(struct pg_store *s, const PGresult *r, struct store_op 
 		if (read_history(r, row, &op->arena, &list[op->out.history_count]))
 			op->out.history_count++;
 		else
-			tell_bad_row(s, "subscription_history", peek(r, row, 1),
+			leave_out(s, op, "subscription_history", peek(r, row, 1),
 				"its action is no word of ours, or its time is outside the years "
 				"0001 to 9999");
 	}
@@ -193,7 +203,7 @@ enum td_status pg_history_list(
 		pg_sql_number(&op->arena, before),
 		pg_sql_number(&op->arena, (int64_t)op->in.limit + 1)};
 	PGresult *r = NULL;
-	op->out.history_count = 0;
+	op->out.history_count = op->out.bad_row_count = 0;
 	enum td_status status = pg_sql_run(l, limit,
 		"SELECT u.id, h.id, h.subscription_id, h.user_id, h.action, h.from_package,"
 		" h.to_package, h.from_cycle, h.to_cycle, (h.price * 100)::bigint, h.currency,"
