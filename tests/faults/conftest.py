@@ -10,6 +10,8 @@ from disk import Shim, harness  # noqa: E402  (needs the path above)
 
 start_server = harness.start_server
 store = harness.store
+pg = harness.pg
+pg_database = harness.pg_database
 
 
 @pytest.fixture

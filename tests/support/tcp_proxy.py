@@ -72,6 +72,10 @@ class _Link:
                     if not self.open:
                         return False
                 return True
+            if to_client and self.proxy.cut_when is not None and self.proxy.cut_when(data):
+                self.proxy.cut_when = None
+                _reset(self.client)
+                return False
             if to_client and self.proxy.cut_after is not None:
                 left = self.proxy.cut_after
                 sink.sendall(data[:left])
@@ -104,7 +108,8 @@ class Proxy:
         close   accepts, then closes
         reset   accepts, then RST
         silent  accepts, then nothing
-    `rate` (bytes/s towards the client) and `cut_after` (bytes towards the client, then RST) hold
+    `rate` (bytes/s towards the client), `cut_after` (bytes towards the client, then RST) and
+    `cut_when` (RST in the place of the first data towards the client for which it gives true) hold
     for links that are open."""
 
     def __init__(self, target, mode="pass", host="127.0.0.1", port=0):
@@ -112,7 +117,7 @@ class Proxy:
         self.lock = threading.Lock()
         self.links = set()
         self.accepted = []  # when, monotonic
-        self.rate = self.cut_after = None
+        self.rate = self.cut_after = self.cut_when = None
         self.mode = None
         self.listener = None
         self.fillers = []
