@@ -63,6 +63,17 @@ class _Link:
             if not data or not self._forward(sink, data, to_client):
                 self.end()
 
+    def _send(self, sink, data):
+        """No call waits longer than POLL_SECONDS: a socket that somebody still waits on is not
+        really closed by close()."""
+        left = memoryview(data)
+        while left and self.open:
+            try:
+                left = left[sink.send(left):]
+            except TimeoutError:
+                pass
+        return self.open
+
     def _forward(self, sink, data, to_client):
         try:
             if to_client and self.proxy.rate:
@@ -85,10 +96,7 @@ class _Link:
                     _reset(self.client)
                     return False
                 return True
-            sink.settimeout(30)
-            sink.sendall(data)
-            sink.settimeout(POLL_SECONDS)
-            return True
+            return self._send(sink, data)
         except OSError:
             return False
 
