@@ -1,9 +1,9 @@
 #include "catalogue/refresh.h"
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/digest.h"
 #include "catalogue/desk.h"
+#include "store/bad_rows.h"
 #include "work/lock.h"
 #include "work/thread.h"
 
@@ -30,8 +30,7 @@ struct catalogue_refresher {
 	/* Only the thread's. */
 	uint8_t digest[TD_SHA256_SIZE];
 	bool has_digest;
-	uint64_t *bad_seen; /* marks of the bad rows of the last read; owned */
-	size_t bad_seen_count;
+	struct store_bad_seen bad_seen;
 
 	struct td_lock lock;
 	struct catalogue_state state; /* guarded by lock; age_ms is not kept */
@@ -73,48 +72,11 @@ void catalogue_refresher_wake(void *refresher)
 
 /* ---- what is told */
 
-/* Tells rows and reasons apart; that two are alike by chance costs a line in the log. */
-static uint64_t mark_of(const struct store_bad_row *row)
+static void report_bad_row(void *ctx, const struct store_bad_row *row)
 {
-	struct td_buf all = TD_BUF_INIT;
-	uint8_t digest[TD_SHA256_SIZE] = {0};
-	uint64_t mark = 0;
-	td_buf_put_slice(&all, row->table);
-	td_buf_put_char(&all, '\n');
-	td_buf_put_slice(&all, row->key);
-	td_buf_put_char(&all, '\n');
-	td_buf_put_slice(&all, row->why);
-	td_sha256(td_buf_slice(&all), digest);
-	td_buf_done(&all);
-	memcpy(&mark, digest, sizeof(mark));
-	return mark;
-}
-
-static bool was_seen(const struct catalogue_refresher *r, uint64_t mark)
-{
-	for (size_t i = 0; i < r->bad_seen_count; i++) {
-		if (r->bad_seen[i] == mark)
-			return true;
-	}
-	return false;
-}
-
-/* Without memory for the marks nothing is told now; the next read tells it. */
-static void report_bad_rows(struct catalogue_refresher *r, const struct store_op *op)
-{
-	size_t count = op->out.bad_row_count;
-	uint64_t *marks = count > 0 ? td_alloc_array(count, sizeof(*marks)) : NULL;
-	if (count > 0 && marks == NULL)
-		return;
-	for (size_t i = 0; i < count; i++) {
-		const struct store_bad_row *row = &op->out.bad_rows[i];
-		marks[i] = mark_of(row);
-		if (!was_seen(r, marks[i]) && r->config.report != NULL)
-			r->config.report(r->config.report_ctx, row, NULL);
-	}
-	td_free(r->bad_seen);
-	r->bad_seen = marks;
-	r->bad_seen_count = count;
+	const struct catalogue_refresher *r = ctx;
+	if (r->config.report != NULL)
+		r->config.report(r->config.report_ctx, row, NULL);
 }
 
 static void note_failure(struct catalogue_refresher *r, const struct td_err *err)
@@ -230,7 +192,7 @@ static bool refresh(struct catalogue_refresher *r)
 	bool worked = op != NULL && take_rows(r, op, &err) == TD_OK;
 	if (worked) {
 		note_success(r, op);
-		report_bad_rows(r, op);
+		store_bad_rows_tell(&r->bad_seen, op, report_bad_row, r);
 	} else {
 		note_failure(r, &err);
 	}
@@ -289,7 +251,7 @@ void catalogue_refresher_destroy(struct catalogue_refresher *refresher)
 	catalogue_refresher_stop(refresher);
 	desk_unref(refresher->desk);
 	td_lock_done(&refresher->lock);
-	td_free(refresher->bad_seen);
+	store_bad_seen_done(&refresher->bad_seen);
 	td_free(refresher);
 }
 

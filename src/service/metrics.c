@@ -156,6 +156,9 @@ static void put_sweeper(struct td_buf *out, struct sweeper *sweeper)
 		"Rows deleted because they had expired.", (double)stats.deleted);
 	put_number(out, "tools_dashboard_sweeper_failures_total", "counter",
 		"Rounds of looking after subscriptions that failed.", (double)stats.failures);
+	put_number(out, "tools_dashboard_sweeper_stuck", "gauge",
+		"Subscriptions that stay due because their rows cannot be read or written.",
+		(double)stats.stuck);
 	put_number(out, "tools_dashboard_sweeper_last_run_seconds", "gauge",
 		"When the last round ended that did not fail.", (double)stats.last_ms / 1000);
 }

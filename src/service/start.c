@@ -197,10 +197,13 @@ static bool start_edges(struct service *service)
 	return !service->role->edges || start_catalogue(service);
 }
 
-static void report_sweep(void *ctx, const struct td_err *err)
+static void report_sweep(void *ctx, const struct store_bad_row *row, const struct td_err *err)
 {
 	(void)ctx;
-	if (err != NULL)
+	if (row != NULL)
+		td_log(TD_LOG_WARNING, "sweeper.row", "%.*s %.*s is not looked after: %.*s",
+			TD_SLICE_ARG(row->table), TD_SLICE_ARG(row->key), TD_SLICE_ARG(row->why));
+	else if (err != NULL)
 		td_log_err(TD_LOG_WARNING, "sweeper.failed",
 			"Subscriptions whose period has ended could not be looked after; they are "
 			"shown rightly all the same",

@@ -3,14 +3,20 @@
 #include "app/selling.h"
 #include "base/alloc.h"
 #include "base/uuid.h"
+#include "store/bad_rows.h"
 #include "work/lock.h"
 #include "work/thread.h"
 
-#define ROUND_MS        1000u
+#define ROUND_MS        1000
 #define EXPIRED_MS      60000u /* how often what has expired is looked for */
 #define EXPIRED_AT_ONCE 1000
-#define BATCH           256
 #define LEASE_MS        10000
+/* What one commit takes at most, about: subscriptions, and rows of history. Others wait for it. */
+#define BATCH      256
+#define BATCH_ROWS 1024
+/* Subscriptions that cannot be rolled stay the first in the queue, so as many more are asked for.
+ */
+#define STUCK_MOST 2000
 
 struct sweeper {
 	struct sweeper_config config; /* set before start, then read-only */
@@ -22,8 +28,11 @@ struct sweeper {
 	struct sweeper_stats stats; /* guarded by lock */
 
 	/* The thread's. */
-	bool failing;
+	bool failing, has_lease;
 	uint64_t expired_due_ms;
+	size_t stuck;                   /* of the last look */
+	struct td_err row_err;          /* the first of this round that concerns one row */
+	struct store_bad_seen bad_seen; /* owned */
 };
 
 static bool is_stopping(struct sweeper *s)
@@ -57,16 +66,45 @@ static enum td_status run_op(struct sweeper *s, struct store_op *op, struct td_e
 /* ---- one at a time
  * ------------------------------------------------------------------------------------- */
 
-static enum td_status take_lease(struct sweeper *s, struct td_err *err)
+static struct store_op *make_lease_op(struct sweeper *s, int64_t lasts_ms)
 {
 	int64_t now_ms = td_clock_wall_ms(s->config.clock);
 	struct store_op *op = make_op(s, STORE_LEASE_TAKE, now_ms);
-	if (op != NULL)
-		op->in.lease = (struct store_lease){.name = TD_SLICE("sweeper"),
-			.owner = td_slice_str(s->owner),
-			.now_ms = now_ms,
-			.expires_at = now_ms + LEASE_MS};
-	return run_op(s, op, err);
+	if (op == NULL)
+		return NULL;
+	op->in.lease = (struct store_lease){.name = TD_SLICE("sweeper"),
+		.owner = td_arena_slice(&op->arena, td_slice_str(s->owner)),
+		.now_ms = now_ms,
+		.expires_at = now_ms + lasts_ms};
+	if (!op->arena.failed)
+		return op;
+	store_op_free(op);
+	return NULL;
+}
+
+static enum td_status take_lease(struct sweeper *s, struct td_err *err)
+{
+	enum td_status status = run_op(s, make_lease_op(s, LEASE_MS), err);
+	s->has_lease = status == TD_OK;
+	return status;
+}
+
+static void ignore_outcome(struct store_op *op, enum td_status status)
+{
+	(void)op;
+	(void)status;
+}
+
+/* So that whoever goes on need not wait until it expires. Nobody waits for this. */
+static void give_lease_back(struct sweeper *s)
+{
+	struct store_op *op = s->has_lease ? make_lease_op(s, 0) : NULL;
+	if (op == NULL)
+		return;
+	op->done = ignore_outcome;
+	op->release = store_op_free;
+	if (store_submit(s->config.store, op) != TD_OK)
+		store_op_free(op);
 }
 
 static enum td_status read_time(struct sweeper *s, int64_t *ret_ms, struct td_err *err)
@@ -90,11 +128,30 @@ static enum td_status read_time(struct sweeper *s, int64_t *ret_ms, struct td_er
 
 /* Operations that are out. */
 struct batch {
+	size_t tried, rows; /* the sweeper's thread's */
 	struct td_lock lock;
 	struct td_cond released;
 	size_t out, done, conflicts; /* guarded by lock */
-	struct td_err err;           /* the first failure; guarded by lock */
+	struct td_err row_err;       /* the first failure of one row; guarded by lock */
+	struct td_err store_err;     /* the first of any other kind; guarded by lock */
 };
+
+/* It would have come to any operation. */
+static bool is_of_the_store(enum td_status status)
+{
+	return status == TD_UNAVAILABLE || status == TD_TIMEOUT || status == TD_BUSY ||
+	       status == TD_STOPPING || status == TD_NOMEM;
+}
+
+static void note_failure(struct batch *b, const struct store_op *op, enum td_status status)
+{
+	struct td_err *err = is_of_the_store(status) ? &b->store_err : &b->row_err;
+	bool has_words = status != TD_TIMEOUT && op->err.text[0] != '\0';
+	if (err->code == TD_OK)
+		(void)td_err_set(err, status, "subscription %.*s: %s",
+			TD_SLICE_ARG(op->in.subscription->id),
+			has_words ? op->err.text : td_status_words(status));
+}
 
 static void note_outcome(struct store_op *op, enum td_status status)
 {
@@ -104,10 +161,8 @@ static void note_outcome(struct store_op *op, enum td_status status)
 		b->done++;
 	else if (status == TD_CONFLICT)
 		b->conflicts++;
-	else if (b->err.code == TD_OK)
-		(void)td_err_set(&b->err, status, "%s",
-			status == TD_TIMEOUT || op->err.text[0] == '\0' ? td_status_words(status)
-									: op->err.text);
+	else
+		note_failure(b, op, status);
 	td_lock_give(&b->lock);
 }
 
@@ -149,6 +204,8 @@ static enum td_status submit_roll(struct sweeper *s, struct batch *b,
 	/* One whose next period no calendar has stays as it is. */
 	if (ready && change.count > 0)
 		ready = app_flow_write(&flow, &change);
+	b->tried++;
+	b->rows += change.count;
 	td_arena_done(&arena);
 	if (!ready) {
 		store_op_free(flow.op);
@@ -167,54 +224,75 @@ static void wait_for_all(struct batch *b)
 	td_lock_give(&b->lock);
 }
 
-static void count_batch(struct sweeper *s, const struct batch *b)
+static void note_batch(struct sweeper *s, const struct batch *b, size_t left_out)
 {
+	size_t stuck = b->tried - b->done + left_out;
+	s->stuck = stuck < STUCK_MOST ? stuck : STUCK_MOST;
+	if (s->row_err.code == TD_OK)
+		s->row_err = b->row_err;
 	td_lock_take(&s->lock);
 	s->stats.rolled += b->done;
 	s->stats.conflicts += b->conflicts;
+	s->stats.stuck = stuck;
 	td_lock_give(&s->lock);
 }
 
-/* *ret_progress: some of them are not as they were. */
-static enum td_status roll_all(struct sweeper *s, const struct store_op *due, int64_t now_ms,
-	bool *ret_progress, struct td_err *err)
+/* *ret_more: there may be others that can be rolled. */
+static enum td_status roll_batch(struct sweeper *s, const struct store_op *due, int64_t now_ms,
+	bool *ret_more, struct td_err *err)
 {
-	struct batch b = {.out = 0};
+	struct batch b = {.tried = 0};
+	size_t count = due->out.subscription_count, left_out = due->out.left_out;
 	enum td_status status = TD_OK;
 	td_lock_init(&b.lock);
 	td_cond_init(&b.released);
-	for (size_t i = 0; i < due->out.subscription_count && status == TD_OK; i++)
-		status = submit_roll(s, &b, &due->out.subscriptions[i], now_ms, err);
+	while (status == TD_OK && b.tried < count && b.rows < BATCH_ROWS)
+		status = submit_roll(s, &b, &due->out.subscriptions[b.tried], now_ms, err);
 	wait_for_all(&b);
-	count_batch(s, &b);
-	*ret_progress = b.done + b.conflicts > 0;
-	if (status == TD_OK && b.err.code != TD_OK) {
-		status = b.err.code;
-		*err = b.err;
+	note_batch(s, &b, left_out);
+	bool sees_further = count + left_out == due->in.limit && BATCH + s->stuck > due->in.limit;
+	*ret_more = b.done > 0 || sees_further;
+	if (status == TD_OK && b.store_err.code != TD_OK) {
+		status = b.store_err.code;
+		*err = b.store_err;
 	}
 	td_cond_done(&b.released);
 	td_lock_done(&b.lock);
 	return status;
 }
 
-/* Until none is due. TD_CONFLICT: another process is at it. */
+static void tell_bad_row(void *ctx, const struct store_bad_row *row)
+{
+	const struct sweeper *s = ctx;
+	s->config.report(s->config.ctx, row, NULL);
+}
+
+static enum td_status roll_some(
+	struct sweeper *s, int64_t now_ms, bool *ret_more, struct td_err *err)
+{
+	struct store_op *due = make_op(s, STORE_SUBSCRIPTION_DUE, now_ms);
+	if (due == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory for subscriptions");
+	due->in.due_ms = now_ms;
+	due->in.limit = BATCH + s->stuck;
+	enum td_status status = store_call(s->config.store, &due, err);
+	if (status == TD_OK)
+		store_bad_rows_tell(&s->bad_seen, due, tell_bad_row, s);
+	if (status == TD_OK && due->out.subscription_count > 0)
+		status = take_lease(s, err);
+	if (status == TD_OK)
+		status = roll_batch(s, due, now_ms, ret_more, err);
+	store_op_free(due);
+	return status;
+}
+
+/* Until none is due that can be rolled. TD_CONFLICT: another process is at it. */
 static enum td_status roll_due(struct sweeper *s, int64_t now_ms, struct td_err *err)
 {
 	enum td_status status = TD_OK;
-	bool more = true;
-	while (status == TD_OK && more && !is_stopping(s)) {
-		struct store_op *due = make_op(s, STORE_SUBSCRIPTION_DUE, now_ms);
-		if (due == NULL)
-			return td_err_set(err, TD_NOMEM, "no memory for subscriptions");
-		due->in.due_ms = now_ms;
-		due->in.limit = BATCH;
-		status = store_call(s->config.store, &due, err);
-		more = status == TD_OK && due->out.subscription_count > 0;
-		if (more)
-			status = take_lease(s, err);
-		if (more && status == TD_OK)
-			status = roll_all(s, due, now_ms, &more, err);
-		store_op_free(due);
+	for (bool more = true; status == TD_OK && more && !is_stopping(s);) {
+		more = false;
+		status = roll_some(s, now_ms, &more, err);
 	}
 	return status;
 }
@@ -261,11 +339,16 @@ static enum td_status delete_expired(struct sweeper *s, int64_t now_ms, struct t
 static enum td_status sweep_once(struct sweeper *s, struct td_err *err)
 {
 	int64_t now_ms;
+	s->row_err = (struct td_err)TD_ERR_INIT;
 	enum td_status status = read_time(s, &now_ms, err);
 	if (status == TD_OK)
 		status = roll_due(s, now_ms, err);
 	if (status == TD_OK)
 		status = delete_expired(s, now_ms, err);
+	if ((status == TD_OK || status == TD_CONFLICT) && s->row_err.code != TD_OK) {
+		*err = s->row_err;
+		return s->row_err.code;
+	}
 	return status == TD_CONFLICT ? TD_OK : status;
 }
 
@@ -278,17 +361,16 @@ static void tell(struct sweeper *s, enum td_status status, const struct td_err *
 	else
 		s->stats.last_ms = td_clock_wall_ms(s->config.clock);
 	td_lock_give(&s->lock);
-	/* That the store is away is told by the store. */
-	bool is_ours = status != TD_UNAVAILABLE && status != TD_TIMEOUT && status != TD_STOPPING;
-	if (failed != s->failing && is_ours) {
+	/* That the store is away, or has much to do, is told by the store. */
+	if (failed != s->failing && !is_of_the_store(status)) {
 		s->failing = failed;
-		s->config.report(s->config.ctx, failed ? err : NULL);
+		s->config.report(s->config.ctx, NULL, failed ? err : NULL);
 	}
 }
 
 static bool pause_a_round(struct sweeper *s)
 {
-	uint64_t until_ns = td_clock_mono_ns() + ROUND_MS * UINT64_C(1000000);
+	uint64_t until_ns = td_clock_mono_ns() + s->config.round_ms * UINT64_C(1000000);
 	bool in_time = true;
 	td_lock_take(&s->lock);
 	while (!s->stopping && in_time)
@@ -306,6 +388,7 @@ static void sweep(void *ctx)
 		enum td_status status = sweep_once(s, &err);
 		tell(s, status, &err);
 	} while (pause_a_round(s));
+	give_lease_back(s);
 }
 
 enum td_status sweeper_create(
@@ -315,6 +398,8 @@ enum td_status sweeper_create(
 	if (s == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for the sweeper");
 	s->config = *config;
+	if (s->config.round_ms == 0)
+		s->config.round_ms = ROUND_MS;
 	td_uuid_v7(td_clock_wall_ms(config->clock), s->owner);
 	td_lock_init(&s->lock);
 	td_cond_init(&s->changed);
@@ -338,6 +423,7 @@ void sweeper_destroy(struct sweeper *s)
 	td_cond_wake_all(&s->changed);
 	td_lock_give(&s->lock);
 	td_thread_join(&s->thread);
+	store_bad_seen_done(&s->bad_seen);
 	td_cond_done(&s->changed);
 	td_lock_done(&s->lock);
 	td_free(s);

@@ -18,10 +18,13 @@ struct sweeper_config {
 	struct store *store;          /* borrowed until destroy */
 	const struct td_clock *clock; /* the same */
 	unsigned store_timeout_ms;
+	unsigned round_ms;   /* how often it looks; 0: once a second */
 	bool has_test_clock; /* the store's offset is added to the time */
-	/* What it does fails (`err`), or works again (NULL); called once for each. By its thread;
-	 * short. */
-	void (*report)(void *ctx, const struct td_err *err);
+	/* By its thread, each thing once; short:
+	 *   row, NULL     a row that breaks the rules is left out
+	 *   NULL, err     what it does fails, for the first time since it worked
+	 *   NULL, NULL    it works again */
+	void (*report)(void *ctx, const struct store_bad_row *row, const struct td_err *err);
 	void *ctx;
 };
 
@@ -29,8 +32,8 @@ struct sweeper_config {
 enum td_status sweeper_create(const struct sweeper_config *config, struct sweeper **ret_sweeper,
 	struct td_err *err) TD_MUST_CHECK;
 
-/* Waits for what is under way, at most until its operations' deadlines (see store_hurry). NULL is
- * fine. Before store_stop(). */
+/* Waits for what is under way, at most until its operations' deadlines (see store_hurry), and gives
+ * its lease back. NULL is fine. Before store_stop(). */
 void sweeper_destroy(struct sweeper *sweeper);
 
 struct sweeper_stats {
@@ -38,6 +41,7 @@ struct sweeper_stats {
 	uint64_t conflicts; /* somebody else was faster */
 	uint64_t deleted;   /* rows that had expired */
 	uint64_t failures;  /* rounds that failed */
+	size_t stuck;       /* subscriptions that stay due: their rows cannot be read or written */
 	int64_t last_ms;    /* wall clock: the last round that did not; 0: none yet */
 };
 

@@ -48,7 +48,8 @@ struct store_op;
  *
  * - SUBSCRIPTION_GET: of in.user.id. TD_OK: out.subscriptions[0] is the live one, or the latest;
  *   out.subscription_count is 0 where the user never had one. TD_NOTFOUND: there is no such user. A
- *   row outside the rules is left out, and named in out.bad_rows or told of by the store.
+ *   row outside the rules is left out: out.left_out counts them, out.bad_rows names them, or the
+ *   first hundred.
  * - SUBSCRIBE: in.subscription and in.history are inserted: one row, whose cycle, price and times
  *   are the subscription's. TD_OK. TD_EXISTS: the user has a live
  *   subscription. TD_NOTFOUND: out.missing says whether it is the user or the package.
@@ -57,7 +58,7 @@ struct store_op;
  *   the user has another live one); nothing was written. Repeated after a loss it is recognised by
  *   the id of its last row of history.
  * - SUBSCRIPTION_DUE: TD_OK: out.subscriptions, the live ones whose period has ended at in.due_ms,
- *   by the end of the period; at most in.limit.
+ *   by the end of the period; at most in.limit, with those that are left out (as above).
  * - HISTORY_LIST: of in.user.id, newest first, at most in.limit (1 to 1000), before in.before_seq
  *   (0: from the newest). TD_OK: out.history; out.more tells whether older ones are there.
  *   TD_NOTFOUND: there is no such user.
@@ -251,7 +252,7 @@ struct store_op {
 		size_t key_count;
 		struct store_catalogue catalogue;
 		struct store_bad_row *bad_rows;
-		size_t bad_row_count;
+		size_t bad_row_count, left_out;
 		size_t existing;
 		struct store_subscription *subscriptions;
 		size_t subscription_count;

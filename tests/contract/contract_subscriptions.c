@@ -456,6 +456,32 @@ static void test_sixty_four_changes_of_one_version_make_one(void **state)
 	assert_int_equal(count_history(c, "ada"), 2);
 }
 
+/* Half a plan, by another client: the row is left out, which is not as if there were none; rows
+ * behind it are found. */
+static void test_rows_outside_the_rules_are_left_out_and_counted(void **state)
+{
+	struct contract *c = *state;
+	selling_prepare(c);
+	selling_make_user(c, "bob");
+	contract_expect(c->store, selling_subscribe("s1", "ada"), TD_OK);
+	contract_expect(c->store, selling_subscribe("s2", "bob"), TD_OK);
+	c->factory->exec(
+		c->db, "UPDATE user_subscriptions SET pending_action = 'change' WHERE id = 's1'");
+	struct store_op *op = selling_get(c, "ada");
+	assert_true(op->out.subscription_count == 0 && op->out.left_out == 1);
+	store_op_free(op);
+	op = selling_get(c, "bob");
+	assert_true(op->out.subscription_count == 1 && op->out.left_out == 0);
+	store_op_free(op);
+	op = contract_op(STORE_SUBSCRIPTION_DUE);
+	op->in.due_ms = CONTRACT_NOW + 365 * SELLING_DAY;
+	op->in.limit = 10;
+	op = contract_call(c->store, op, TD_OK);
+	assert_true(op->out.subscription_count == 1 && op->out.left_out == 1);
+	assert_true(td_slice_is(op->out.subscriptions[0].id, "s2"));
+	store_op_free(op);
+}
+
 int contract_run_subscriptions(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +499,7 @@ int contract_run_subscriptions(void)
 		CONTRACT_TEST(test_history_names_the_key),
 		CONTRACT_TEST(test_due_are_found_in_order),
 		CONTRACT_TEST(test_get_leaves_out_and_names_what_breaks_the_rules),
+		CONTRACT_TEST(test_rows_outside_the_rules_are_left_out_and_counted),
 		CONTRACT_TEST(test_subscribe_keeps_its_answer_but_not_that_it_exists),
 		CONTRACT_TEST(test_answers_are_found_and_kept_alone),
 		CONTRACT_TEST(test_fifty_subscribes_of_one_user_make_one),

@@ -1,6 +1,8 @@
 /* Rows that other clients wrote, and the tables themselves. */
+#include "contract_selling.h"
 #include "postgres_db.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static enum td_status get(struct contract *c, const char *id, struct store_user *ret_user)
@@ -85,6 +87,31 @@ static void test_row_user_without_a_time_is_mended_by_a_write(void **state)
 	}
 }
 
+/* NaN passes every CHECK of a price: such a subscription is left out, and such a row of history,
+ * and nothing else fails for it. */
+static void test_row_price_that_is_no_number_is_left_out(void **state)
+{
+	struct contract *c = *state;
+	static const char *const columns[] = {"price = 'NaN'",
+		"price = 1, pending_action = 'change', pending_package_id = 'p-team',"
+		" pending_billing_cycle = 'monthly', pending_currency = 'USD',"
+		" pending_price = 'NaN'"};
+	selling_prepare(c);
+	contract_expect(c->store, selling_subscribe("s1", "ada"), TD_OK);
+	for (size_t i = 0; i < TD_ARRAY_LEN(columns); i++) {
+		char sql[300];
+		(void)snprintf(sql, sizeof(sql), "UPDATE user_subscriptions SET %s", columns[i]);
+		pgdb_exec(c->db, sql);
+		struct store_op *op = selling_get(c, "ada");
+		assert_true(op->out.subscription_count == 0 && op->out.left_out == 1);
+		store_op_free(op);
+	}
+	pgdb_exec(c->db, "UPDATE subscription_history SET price = 'NaN'");
+	struct store_op *op = selling_history(c, "ada", 10, 0);
+	assert_int_equal(op->out.history_count, 0);
+	store_op_free(op);
+}
+
 /* What a foreign key names can be deleted without reading the whole table that names it. */
 static void test_row_every_foreign_key_has_an_index(void **state)
 {
@@ -103,6 +130,7 @@ int pgdb_run_rows(void)
 	const struct CMUnitTest tests[] = {
 		CONTRACT_TEST(test_row_user_without_a_time_is_left_out_and_told_once),
 		CONTRACT_TEST(test_row_user_without_a_time_is_mended_by_a_write),
+		CONTRACT_TEST(test_row_price_that_is_no_number_is_left_out),
 		CONTRACT_TEST(test_row_every_foreign_key_has_an_index),
 	};
 	return cmocka_run_group_tests_name("rows", tests, NULL, NULL);

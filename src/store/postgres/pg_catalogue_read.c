@@ -124,10 +124,7 @@ struct table {
 	bool two_part_key; /* else the second column names the row */
 };
 
-/* A price that is NaN reads as -1, which is refused: NaN counts as greater than any number in a
- * CHECK. */
-#define CENTS(column) \
-	"CASE WHEN " column " = 'NaN' THEN -1 ELSE (" column " * 100)::bigint END AS " column
+#define CENTS(column) PG_SQL_CENTS(column) " AS " column
 
 static const struct table packages = {"subscription_packages",
 	"SELECT id, slug, name, description, currency, " CENTS("price_monthly") ", " CENTS(

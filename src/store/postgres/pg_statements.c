@@ -5,14 +5,20 @@
 	"u.id, u.email, u.first_name, u.last_name, u.company, u.created_at, u.updated_at"
 
 /* The order in which pg_subscription() reads them. */
-#define SUBSCRIPTION_COLUMNS                                                                     \
-	"s.id, s.user_id, s.package_id, p.slug, p.name, p.rate_limit_per_hour,"                  \
-	" p.rate_limit_per_day, s.status, s.billing_cycle, (s.price * 100)::bigint, s.currency," \
-	" s.started_at, s.anchor_day, s.current_period_start, s.current_period_end,"             \
-	" s.pending_action, s.pending_package_id, q.slug, q.name, q.rate_limit_per_hour,"        \
-	" q.rate_limit_per_day, s.pending_billing_cycle, (s.pending_price * 100)::bigint,"       \
-	" s.pending_currency, s.pending_at, s.cancel_at_period_end, s.canceled_at, s.ended_at,"  \
-	" s.version, s.created_at, s.updated_at"
+#define SUBSCRIPTION_COLUMNS                                                                    \
+	"s.id, s.user_id, s.package_id, p.slug, p.name, p.rate_limit_per_hour,"                 \
+	" p.rate_limit_per_day, s.status, s.billing_cycle, " PG_SQL_CENTS(                      \
+		"s.price") ", s.currency,"                                                      \
+			   " s.started_at, s.anchor_day, s.current_period_start, "              \
+			   "s.current_period_end,"                                              \
+			   " s.pending_action, s.pending_package_id, q.slug, q.name, "          \
+			   "q.rate_limit_per_hour,"                                             \
+			   " q.rate_limit_per_day, s.pending_billing_cycle, " PG_SQL_CENTS(     \
+				   "s.pending_price") ","                                       \
+						      " s.pending_currency, s.pending_at, "     \
+						      "s.cancel_at_period_end, s.canceled_at, " \
+						      "s.ended_at,"                             \
+						      " s.version, s.created_at, s.updated_at"
 
 #define SUBSCRIPTION_PACKAGES                                       \
 	" LEFT JOIN subscription_packages p ON p.id = s.package_id" \

@@ -216,6 +216,11 @@ int64_t pg_time(const PGresult *r, int row, int column); /* null: 0; see pg_is_t
  * pg_time() gives the nearest. */
 bool pg_is_time(const PGresult *r, int row, int column);
 
+/* A price in cents. NaN, which a CHECK takes for greater than any number and a cast refuses, is -1:
+ * readers leave such a row out. */
+#define PG_SQL_CENTS(column) \
+	"CASE WHEN " column " = 'NaN' THEN -1 ELSE (" column " * 100)::bigint END"
+
 /* id, email, first_name, last_name, company, created_at, updated_at from `column` on. TD_NOTFOUND:
  * it breaks the rules, and was told of. TD_NOMEM. */
 enum td_status pg_user(struct pg_store *s, const PGresult *r, int row, int column,

@@ -2,6 +2,9 @@
 #include "store/postgres/pg_read.h"
 #include "store/postgres/pg_sql.h"
 
+/* So many are named to who asks. */
+#define BAD_ROWS_MOST 100
+
 static struct td_slice peek(const PGresult *r, int row, int column)
 {
 	return td_slice(PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column));
@@ -43,7 +46,7 @@ static const char *read_pending(
 	if (p->package.id.ptr == NULL || p->currency.ptr == NULL ||
 		!store_cycle_find(peek(r, row, column + 6), &p->cycle))
 		return "a change is planned, but its package, cycle, price or currency is null";
-	return NULL;
+	return p->price < 0 ? "pending_price is no number" : NULL;
 }
 
 static const char *check_times(const PGresult *r, int row, int column)
@@ -79,6 +82,8 @@ const char *pg_subscription(const PGresult *r, int row, int column, struct td_ar
 	if (!store_status_find(peek(r, row, column + 7), &s->status) ||
 		!store_cycle_find(peek(r, row, column + 8), &s->cycle))
 		return "its status or billing_cycle is no word of ours";
+	if (s->price < 0)
+		return "price is no number";
 	const char *why = read_pending(r, row, column + 15, arena, &s->pending);
 	return why != NULL ? why : check_times(r, row, column);
 }
@@ -87,17 +92,16 @@ const char *pg_subscription(const PGresult *r, int row, int column, struct td_ar
 static void leave_out(struct pg_store *s, struct store_op *op, const char *table,
 	struct td_slice key, const char *why)
 {
-	size_t count = op->out.bad_row_count;
-	struct store_bad_row *rows = td_arena_array(&op->arena, count + 1, sizeof(*rows));
-	if (rows == NULL)
-		return; /* the arena has failed, and so will the operation */
-	if (count > 0)
-		memcpy(rows, op->out.bad_rows, count * sizeof(*rows));
-	rows[count] = (struct store_bad_row){
+	const struct store_bad_row row = {
 		td_slice_str(table), td_arena_slice(&op->arena, key), td_slice_str(why)};
-	op->out.bad_rows = rows;
-	op->out.bad_row_count = count + 1;
-	pg_tell_bad_row(s, &rows[count]);
+	pg_tell_bad_row(s, &row);
+	if (op->out.bad_row_count == BAD_ROWS_MOST)
+		return;
+	if (op->out.bad_row_count == 0)
+		op->out.bad_rows = td_arena_array(
+			&op->arena, BAD_ROWS_MOST, sizeof(*op->out.bad_rows));
+	if (op->out.bad_rows != NULL)
+		op->out.bad_rows[op->out.bad_row_count++] = row;
 }
 
 /* Adds a row to out.subscriptions, for which there is room, or tells that it is bad. */
@@ -106,15 +110,17 @@ static void give_row(
 {
 	struct store_subscription *s = &op->out.subscriptions[op->out.subscription_count];
 	const char *why = pg_subscription(r, row, column, &op->arena, s);
-	if (why != NULL)
-		leave_out(store, op, "user_subscriptions", peek(r, row, column), why);
-	else
+	if (why == NULL) {
 		op->out.subscription_count++;
+		return;
+	}
+	op->out.left_out++;
+	leave_out(store, op, "user_subscriptions", peek(r, row, column), why);
 }
 
 static bool make_room(struct store_op *op, int rows)
 {
-	op->out.subscription_count = op->out.bad_row_count = 0;
+	op->out.subscription_count = op->out.bad_row_count = op->out.left_out = 0;
 	op->out.subscriptions = td_arena_array(
 		&op->arena, (size_t)rows + 1, sizeof(*op->out.subscriptions));
 	return op->out.subscriptions != NULL;
@@ -174,7 +180,8 @@ static bool read_history(
 	/* Null is none. */
 	(void)store_cycle_find(peek(r, row, 7), &h->from_cycle);
 	(void)store_cycle_find(peek(r, row, 8), &h->to_cycle);
-	return store_action_find(peek(r, row, 4), &h->action) && is_time(r, row, 13);
+	return store_action_find(peek(r, row, 4), &h->action) && is_time(r, row, 13) &&
+	       h->price >= 0;
 }
 
 static void take_history(struct pg_store *s, const PGresult *r, struct store_op *op)
@@ -206,11 +213,14 @@ enum td_status pg_history_list(
 	op->out.history_count = op->out.bad_row_count = 0;
 	enum td_status status = pg_sql_run(l, limit,
 		"SELECT u.id, h.id, h.subscription_id, h.user_id, h.action, h.from_package,"
-		" h.to_package, h.from_cycle, h.to_cycle, (h.price * 100)::bigint, h.currency,"
-		" h.reason, h.actor, h.created_at, h.seq FROM users u"
-		" LEFT JOIN LATERAL (SELECT * FROM subscription_history h"
-		" WHERE h.user_id = u.id AND h.seq < $2::bigint ORDER BY h.seq DESC"
-		" LIMIT $3::bigint) h ON true WHERE u.id = $1 ORDER BY h.seq DESC",
+		" h.to_package, h.from_cycle, h.to_cycle, " PG_SQL_CENTS(
+			"h.price") ", h.currency,"
+				   " h.reason, h.actor, h.created_at, h.seq FROM users u"
+				   " LEFT JOIN LATERAL (SELECT * FROM subscription_history h"
+				   " WHERE h.user_id = u.id AND h.seq < $2::bigint ORDER BY h.seq "
+				   "DESC"
+				   " LIMIT $3::bigint) h ON true WHERE u.id = $1 ORDER BY h.seq "
+				   "DESC",
 		params, TD_ARRAY_LEN(params), &r, &op->err);
 	if (status == TD_OK && PQntuples(r) == 0)
 		status = TD_NOTFOUND;

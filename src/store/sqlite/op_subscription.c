@@ -269,8 +269,10 @@ static enum td_status read_subscriptions(
 		read_subscription(&row, &op->out.subscriptions[op->out.subscription_count]);
 		if (row.why[0] == '\0')
 			op->out.subscription_count++;
-		else
+		else {
+			op->out.left_out++;
 			sqlite_row_note(&row, /* both= */ true);
+		}
 	}
 	enum td_status status = rc == SQLITE_DONE ? TD_OK : sqlite_conn_fail(conn, rc, &op->err);
 	(void)sqlite3_reset(stmt);

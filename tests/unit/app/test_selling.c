@@ -383,7 +383,7 @@ static void test_an_unreadable_row_ends_the_flow(void **state)
 		}
 		struct store_op *op = expect_op(d, &s.flow, status, STORE_SUBSCRIPTION_GET);
 		op->out.bad_rows = &d->bad;
-		op->out.bad_row_count = 1;
+		op->out.bad_row_count = op->out.left_out = 1;
 		assert_int_equal(app_flow_next(&s.flow, TD_OK), APP_NEXT_DONE);
 		assert_int_equal(s.flow.status, TD_CORRUPT);
 		assert_ptr_equal(s.flow.op, op);
