@@ -256,6 +256,11 @@ static bool leads_to(struct known *k, const struct store_subscription *row)
 	return true;
 }
 
+static bool has_ended(struct known *k)
+{
+	return k->s.status == STORE_CANCELED || fault(k, "it has not ended");
+}
+
 const char *explain(
 	const struct store_subscription *row, const struct store_history *history, size_t count)
 {
@@ -265,5 +270,6 @@ const char *explain(
 		if (!take(&k, &history[i]))
 			return k.why;
 	}
-	return leads_to(&k, row) ? NULL : k.why;
+	bool fits = row != NULL ? leads_to(&k, row) : has_ended(&k);
+	return fits ? NULL : k.why;
 }

@@ -10,8 +10,8 @@
 
 /* `history` in the order in which it was written, all of it of `row`. Beside each step it is
  * checked that periods have neither gap nor overlap, that prices are those that were promised, and
- * that the version is the number of rows. NULL, or what does not fit (static storage that the next
- * call overwrites). */
+ * that the version is the number of rows. `row` NULL: only that the history is whole, and ends.
+ * NULL, or what does not fit (static storage that the next call overwrites). */
 const char *explain(
 	const struct store_subscription *row, const struct store_history *history, size_t count);
 
