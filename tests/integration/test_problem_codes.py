@@ -122,21 +122,22 @@ def nothing_planned(c):
 
 
 def idempotency_busy(c):
-    """The first one waits for a database that somebody else holds."""
-    first = c.server.client(c.client.key)
+    """Whichever comes first waits for a database that somebody else holds; the other is told so."""
+    replies = []
 
     def post():
-        first.post(f"{API}/cancel", {"user_id": c.user}, headers={"Idempotency-Key": "busy"})
+        client = c.server.client(c.client.key)
+        replies.append(client.post(f"{API}/cancel", {"user_id": c.user},
+                                   headers={"Idempotency-Key": "busy"}))
+        client.close()
     with Hold(c.server):
-        thread = threading.Thread(target=post)
-        thread.start()
-
-        def second():
-            reply = c.sell("cancel", key="busy")
-            return reply.status == 409 and reply
-        reply = wait_for(second, 20, "the second request's 409")
-    thread.join()
-    first.close()
+        threads = [threading.Thread(target=post) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        reply = wait_for(lambda: [reply for reply in list(replies) if reply.status == 409], 20,
+                         "the 409 of one of two requests")[0]
+    for thread in threads:
+        thread.join()
     return reply
 
 
