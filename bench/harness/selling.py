@@ -124,7 +124,8 @@ def fastapi_figure(context, postgres, ours, key, first):
         pairs = context.run_pairs(SubscribeLoad(ours, key, context.seconds), load, NOISY_CPU)
     target = {"at_most": 0.125, "goal_at_most": 0.1}
     figure = {"name": SUBSCRIBE + ", PostgreSQL", "peer_name": "FastAPI, asyncpg"}
-    figure |= {"peer_versions": versions_of_python(python) | {"postgresql": version_of_postgres(POSTGRES_BIN)}}
+    versions = versions_of_python(python, ["fastapi", "uvicorn", "pydantic", "asyncpg"])
+    figure |= {"peer_versions": versions | {"postgresql": version_of_postgres(POSTGRES_BIN)}}
     figure |= {"peer_settings": peer.settings, "target": target} | summarise(pairs, by="cpu")
     figure["judged"] = verdict(figure)
     figure["line"] = f"FastAPI: {figure['ratio']['median']} of its processor time ({words_of(target)}: {figure['judged']})"
