@@ -213,8 +213,9 @@ static void stop(void *ctx)
 	catalogue_refresher_destroy(service_refresher(service));
 	sweeper_destroy(service->sweeper);
 	struct store *store = service_store(service);
+	/* What is left waits at most until then for a lock or a server; ending takes time, too. */
 	if (store != NULL)
-		store_stop(store, deadline);
+		store_stop(store, deadline - reserve / 2);
 	td_lock_take(&service->lock);
 	service->stopper_ended = true;
 	td_lock_give(&service->lock);

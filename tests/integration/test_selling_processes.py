@@ -16,6 +16,7 @@ BOTH_STORES = True
 USERS = ["one", "two", "three"]
 REFUSALS = {(404, "no-subscription"), (409, "already-subscribed"), (409, "no-change"),
             (409, "nothing-planned")}
+LOST_EVERY_RACE = (503, "overloaded")  # a change that another one overtook some thirty times: not made
 
 
 class Clock:
@@ -61,7 +62,8 @@ def fight(servers, key):
 
     load.on_answer = on_answer
     load.run(120)
-    assert set(load.refused) <= REFUSALS, load.refused
+    assert set(load.refused) <= REFUSALS | {LOST_EVERY_RACE}, load.refused
+    assert load.refused[LOST_EVERY_RACE] <= len(load.acknowledged) / 50, load.refused
     assert not load.open
     assert len(load.acknowledged) >= 100, load.refused
     return load
