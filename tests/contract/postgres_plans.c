@@ -17,6 +17,8 @@ static const struct {
 	{PG_STMT_USERS_BY_EMAIL, "text[]", "array_agg('u' || i || '@example.org')",
 		"users_email_key"},
 	{PG_STMT_CALLERS, "bytea[]", "array_agg(sha256(i::text::bytea))", "api_keys_hash_key"},
+	{PG_STMT_SUBSCRIPTIONS_BY_USER, "text[]", "array_agg('u' || i)",
+		"user_subscriptions_by_user"},
 };
 
 static void fill(PGconn *conn)
@@ -26,7 +28,14 @@ static void fill(PGconn *conn)
 		" i || '@example.org', 'A', 'B' FROM generate_series(1, " ROWS ") i");
 	pgdb_run(conn, "INSERT INTO api_keys (id, name, hash, created_at) SELECT 'k' || i, 'n',"
 		       " sha256(i::text::bytea), now() FROM generate_series(1, " ROWS ") i");
-	pgdb_run(conn, "ANALYZE users, api_keys");
+	pgdb_run(conn, "INSERT INTO subscription_packages (slug, name, price_monthly, price_yearly)"
+		       " VALUES ('basic', 'Basic', 1, 10)");
+	pgdb_run(conn, "INSERT INTO user_subscriptions (id, user_id, package_id, status,"
+		       " billing_cycle, price, currency, started_at, anchor_day,"
+		       " current_period_start, current_period_end) SELECT 's' || u.id, u.id, p.id,"
+		       " 'active', 'monthly', 1, 'USD', now(), 1, now(), now() + interval '1 day'"
+		       " FROM users u, subscription_packages p WHERE p.slug = 'basic'");
+	pgdb_run(conn, "ANALYZE users, api_keys, user_subscriptions");
 }
 
 /* Every line of the plan in `out`. */
@@ -49,16 +58,26 @@ static void explain(PGconn *conn, size_t row, int count, char *out, size_t size)
 	PQclear(r);
 }
 
+/* The packages are few: reading them all is right. */
+static bool reads_all_of_a_large_table(const char *plan)
+{
+	for (const char *at = plan; (at = strstr(at, "Seq Scan on ")) != NULL; at++) {
+		if (strncmp(at, "Seq Scan on subscription_packages", 33) != 0)
+			return true;
+	}
+	return false;
+}
+
 static void check_plan(PGconn *conn, size_t row, int count)
 {
-	char sql[1024], plan[4000], wanted[64];
+	char sql[2000], plan[4000], wanted[64];
 	(void)snprintf(sql, sizeof(sql), "PREPARE p (%s) AS %s", rows[row].types,
 		pg_statements[rows[row].statement].sql);
 	pgdb_run(conn, sql);
 	explain(conn, row, count, plan, sizeof(plan));
 	pgdb_run(conn, "DEALLOCATE p");
 	(void)snprintf(wanted, sizeof(wanted), " %s", rows[row].index);
-	if (strstr(plan, wanted) == NULL || strstr(plan, "Seq Scan") != NULL)
+	if (strstr(plan, wanted) == NULL || reads_all_of_a_large_table(plan))
 		fail_msg("%d values:\n%s", count, plan);
 }
 
@@ -105,6 +124,8 @@ static void test_plan_large_batches_read_by_the_index(void **state)
 	struct pgdb *db = c->db;
 	db->holder = pgdb_connect(db->name);
 	fill(db->holder);
+	/* What filling read is counted first, and then forgotten. */
+	pgdb_run(db->holder, "SELECT pg_stat_force_next_flush()");
 	pgdb_run(db->holder, "SELECT pg_stat_reset()");
 	for (int i = 0; i < 4; i++) {
 		struct store *store = contract_open(c, false);

@@ -62,13 +62,13 @@ const struct pg_statement_text pg_statements[PG_STMT_COUNT] = {
 	[PG_STMT_USERS_BY_EMAIL] = {true,
 		"SELECT lower(u.email COLLATE \"C\"), " USER_COLUMNS
 		" FROM users u WHERE lower(u.email COLLATE \"C\") = ANY ($1::text[])"},
+	/* Whose subscription it is need not be looked for in users: the foreign key tells. */
 	[PG_STMT_SUBSCRIPTIONS_BY_USER] = {true,
-		"SELECT u.id, " SUBSCRIPTION_COLUMNS
-		" FROM users u LEFT JOIN LATERAL (SELECT s.* FROM user_subscriptions s"
-		" WHERE s.user_id = u.id"
+		"SELECT k.id, " SUBSCRIPTION_COLUMNS " FROM unnest($1::text[]) AS k (id)"
+		" LEFT JOIN LATERAL (SELECT s.* FROM user_subscriptions s WHERE s.user_id = k.id"
 		" ORDER BY " IS_LIVE
 		" DESC, s.created_at DESC, s.id DESC LIMIT 1) s ON true" SUBSCRIPTION_PACKAGES
-		" WHERE u.id = ANY ($1::text[])"},
+		" WHERE s.id IS NOT NULL OR EXISTS (SELECT 1 FROM users u WHERE u.id = k.id)"},
 	[PG_STMT_SUBSCRIBE] = {false,
 		"WITH i AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::text[],"
 		" $4::text[], $5::text[], $6::bigint[], $7::text[], $8::timestamptz[],"
