@@ -8,7 +8,7 @@ from .context import HERE, running, verdict, words_of
 from .load import GetLoad, LoopLoad, PgbenchLoad, SubscribeLoad
 from .machine import version_of_postgres, versions_of_python
 from .pairs import NOISY_CPU, NOISY_RATE, summarise
-from .postgres import fill_users, flat_figure, make_figure, migrated, write_script
+from .postgres import SETTINGS, fill_users, flat_figure, make_figure, migrated, write_script
 from .servers import POSTGRES_BIN, BenchError, FastApi
 from .users import Database
 
@@ -140,9 +140,8 @@ def measure_subscribe_pg(context):
         load = SubscribeLoad(ours, key, context.seconds)
         pairs = context.run_pairs(load, peer, NOISY_RATE)
         target = {"at_least": 1.0, "goal_at_least": 2}
-        settings = {"clients": 64, "threads": 2}
         name = SUBSCRIBE + ", PostgreSQL"
-        figures = [make_figure(name, "pgbench -M prepared -c 64, one statement each", pairs, target, settings)]
+        figures = [make_figure(name, "pgbench -M prepared -c 64, one statement each", pairs, target, SETTINGS)]
         if not context.offline:
             postgres.sql("TRUNCATE user_subscriptions CASCADE;")
             figures.append(fastapi_figure(context, postgres, ours, key, 2 * users // 3))
@@ -167,7 +166,7 @@ def measure_read(context):
         peer = PgbenchLoad(postgres, "postgres", script, context.seconds)
         pairs = context.run_pairs(ours_load, peer, NOISY_RATE)
     target = {"at_least": 1.0, "goal_at_least": 1.5}
-    figure = make_figure(READ, "pgbench -S -M prepared -c 64", pairs, target, {"clients": 64, "threads": 2})
+    figure = make_figure(READ, "pgbench -S -M prepared -c 64", pairs, target, SETTINGS)
     return [figure, flat, flat_of_sqlite(context, few, many)]
 
 

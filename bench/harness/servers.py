@@ -280,13 +280,14 @@ def catalogue_sql(packages, kind):
 
 
 class Postgres(Server):
-    """A private cluster with Debian's programs and PostgreSQL's defaults."""
+    """A private cluster with Debian's programs and PostgreSQL's defaults, but for `settings`."""
 
     name = "PostgreSQL"
 
-    def __init__(self, folder):
+    def __init__(self, folder, settings=()):
         super().__init__()
         self.folder = folder
+        self.settings = ["listen_addresses=127.0.0.1", "max_connections=200", *settings]
         self.port = free_port()
         # The server refuses to run as root.
         self.user = "postgres" if os.getuid() == 0 else None
@@ -315,7 +316,7 @@ class Postgres(Server):
             "--no-locale")  # fmt: skip
         self.process = subprocess.Popen(
             [f"{POSTGRES_BIN}/postgres", "-D", data, "-p", str(self.port), "-k", self.folder,
-             "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
+             *(word for setting in self.settings for word in ("-c", setting))],
             user=self.user, group=self.user, extra_groups=[] if self.user else None, cwd=self.folder,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

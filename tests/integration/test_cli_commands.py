@@ -30,10 +30,10 @@ def names(folder):
 def test_dry_run_and_status_change_nothing(tmp_path):
     dry = run("migrate", "--dry-run", folder=tmp_path)
     assert (dry.returncode, dry.stderr) == (0, "")
-    assert "001_users.sql" in dry.stdout and "5 to run" in dry.stdout
+    assert "001_users.sql" in dry.stdout and "6 to run" in dry.stdout
     status = run("migrate", "status", "--json", folder=tmp_path)
     data = json.loads(status.stdout)
-    assert (data["applied"], data["pending"]) == (0, 5)
+    assert (data["applied"], data["pending"]) == (0, 6)
     assert {row["state"] for row in data["migrations"]} == {"pending"}
     assert names(tmp_path) == []
 
@@ -41,15 +41,15 @@ def test_dry_run_and_status_change_nothing(tmp_path):
 def test_migrate_then_status(tmp_path):
     done = run("migrate", folder=tmp_path)
     assert done.returncode == 0
-    assert "Running 5 migration files..." in done.stderr
+    assert "Running 6 migration files..." in done.stderr
     data = json.loads(run("migrate", "status", "--json", folder=tmp_path).stdout)
-    assert (data["applied"], data["pending"]) == (5, 0)
+    assert (data["applied"], data["pending"]) == (6, 0)
     assert all(row["applied_at"].endswith("Z") for row in data["migrations"])
     again = run("migrate", folder=tmp_path)
     assert again.returncode == 0
-    assert "Schema is up to date (5 migrations)" in again.stderr
+    assert "Schema is up to date (6 migrations)" in again.stderr
     dry = run("migrate", "--dry-run", folder=tmp_path)
-    assert dry.stdout == "Schema is up to date (5 migrations)\n"
+    assert dry.stdout == "Schema is up to date (6 migrations)\n"
     assert names(tmp_path) == ["tools-dashboard.db"]
 
 

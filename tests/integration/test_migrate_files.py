@@ -149,3 +149,56 @@ def test_status_and_dry_run_show_and_change_nothing(schema):
     assert states[COMPILED_IN[1]] == "edited"
     assert states["900_x.sql"] == "pending"
     assert database.read_bytes() == before
+
+
+# ---- a database of an earlier version
+
+SOLD = """
+INSERT INTO users (id, email, first_name, last_name) VALUES ('u1', 'u1@example.org', 'Ada', 'Byron');
+INSERT INTO subscription_packages (id, slug, name, price_monthly, price_yearly) VALUES ('p1', 'basic', 'Basic', 100, 1000);
+INSERT INTO user_subscriptions (id, user_id, package_id, status, billing_cycle, price, currency, started_at, anchor_day,
+  current_period_start, current_period_end, pending_action, pending_price, pending_currency, pending_at, canceled_at,
+  ended_at, version, created_at, updated_at) VALUES
+  ('s1', 'u1', 'p1', 'canceled', 'monthly', 100, 'USD', 1, 31, 1, 2, NULL, NULL, NULL, NULL, 3, 4, 2, 5, 6),
+  ('s2', 'u1', 'p1', 'active', 'yearly', 1000, 'EUR', 7, 30, 8, 9, 'cancel', 11, 'EUR', 10, NULL, NULL, 1, 11, 12);
+INSERT INTO subscription_history (seq, id, subscription_id, user_id, action, to_package, to_cycle, price, currency, reason,
+  actor, created_at) VALUES (3, 'h2', 's1', 'u1', 'canceled', NULL, NULL, NULL, NULL, 'enough', 'user', 3),
+  (2, 'h1', 's1', 'u1', 'created', 'basic', 'monthly', 100, 'USD', NULL, 'user', 1),
+  (7, 'h3', 's2', 'u1', 'created', 'basic', 'yearly', 1000, 'EUR', NULL, 'key:k', 7);
+"""
+
+
+def test_what_was_sold_under_version_5_is_there_under_version_6(schema):
+    """Tables that are made anew lose no row, no column and no reference."""
+    late = schema / "006_subscriptions_of_a_user.sql"
+    late.rename(schema.parent / late.name)
+    assert run(schema).returncode == 0
+    path = schema.parent.parent / "tools-dashboard.db"
+    tables = {"user_subscriptions": "id", "subscription_history": "seq"}
+
+    def rows():
+        database = sqlite3.connect(path)
+        database.row_factory = sqlite3.Row
+        found = {table: [dict(row) for row in database.execute(f"SELECT * FROM {table} ORDER BY {key}")]
+                 for table, key in tables.items()}
+        faults = database.execute("PRAGMA foreign_key_check").fetchall()
+        assert database.execute("PRAGMA integrity_check").fetchone()[0] == "ok" and not faults
+        database.close()
+        return found
+
+    database = sqlite3.connect(path)
+    database.executescript(SOLD)
+    database.close()
+    before = rows()
+    (schema.parent / late.name).rename(late)
+    done = run(schema)
+    assert done.returncode == 0, done.stderr
+    assert [len(found) for found in before.values()] == [2, 3]
+    assert rows() == before
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA foreign_keys = ON")
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        database.execute("UPDATE user_subscriptions SET status = 'active' WHERE id = 's1'")
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        database.execute("UPDATE subscription_history SET subscription_id = 'no' WHERE seq = 2")
+    database.close()

@@ -15,7 +15,7 @@ from conftest import LONG, clean_env, executable, wait_for
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
 MIGRATIONS = ["001_users.sql", "002_subscription_packages.sql", "003_user_subscriptions.sql",
-              "004_keys_and_answers.sql", "005_selling.sql"]
+              "004_keys_and_answers.sql", "005_selling.sql", "006_subscriptions_of_a_user.sql"]
 
 
 def messages(server):
