@@ -7,6 +7,7 @@
 
 #define PASSES      2
 #define MEMORY_MOST (UINT64_C(1) << 30)
+#define WORK_MOST   (4 * MEMORY_MOST) /* memory times passes: some seconds */
 
 /* Of the lists of leaked passwords: the most frequent with eight characters or more. */
 static const char *const common[] = {
@@ -71,15 +72,16 @@ static void make(struct app_hash_job *job)
 	job->status = made ? TD_OK : TD_NOMEM;
 }
 
-/* "$argon2id$v=19$m=19456,t=2,p=1$…": a row that somebody else wrote must not take all memory. */
+/* "$argon2id$v=19$m=19456,t=2,p=1$…": a row that somebody else wrote must not take all memory, nor
+ * a processor for hours. */
 static bool is_affordable(const char *hash)
 {
 	const char *memory = strstr(hash, "$m=");
-	unsigned long long kib = 0;
+	unsigned long long kib = 0, passes = 0;
 	if (strncmp(hash, "$argon2id$", 10) != 0 || memory == NULL ||
-		sscanf(memory, "$m=%9llu,", &kib) != 1)
+		sscanf(memory, "$m=%9llu,t=%9llu,", &kib, &passes) != 2)
 		return false;
-	return kib * 1024 <= MEMORY_MOST;
+	return kib * 1024 <= MEMORY_MOST && kib * 1024 * passes <= WORK_MOST;
 }
 
 /* Hashes the password for nothing, so that the time does not tell that there is no such user. */

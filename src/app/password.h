@@ -14,8 +14,8 @@
 const char *app_password_fault(struct td_slice password);
 
 /* Does the job: makes job->made, or sets job->matches. Takes job->memory bytes (for verifying: what
- * the hash says, at most 1 GiB) and some ten milliseconds. A dummy takes as long as a real one.
- * Any thread. */
+ * the hash says, at most 1 GiB, and four passes over that) and some ten milliseconds. A hash that
+ * asks for more matches nothing. A dummy takes as long as a real one. Any thread. */
 void app_password_work(struct app_hash_job *job);
 
 #endif

@@ -65,6 +65,10 @@ enum td_status calls_create(const struct calls_config *config, struct calls **re
 /* The store is there now; until then every call is answered 503. Any thread, once. */
 void calls_set_store(struct calls *calls, struct store *store);
 
+/* Ends the pool, after what it hashes just now; what waits for it is not hashed any more. After the
+ * HTTP server has stopped. One thread, and before calls_destroy(). */
+void calls_stop(struct calls *calls);
+
 /* After the HTTP server has stopped; requests that it cut off let go here. The store may still hold
  * operations: what they need goes with the last of them. NULL is fine. calls_tick() must not run
  * any more. */

@@ -55,6 +55,12 @@ void calls_set_store(struct calls *calls, struct store *store)
 	atomic_store(&calls->store, store);
 }
 
+void calls_stop(struct calls *calls)
+{
+	if (calls != NULL && calls->pool != NULL)
+		call_pool_stop(calls->pool);
+}
+
 void calls_destroy(struct calls *calls)
 {
 	if (calls == NULL)

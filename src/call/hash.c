@@ -136,6 +136,12 @@ enum td_status call_pool_create(unsigned threads, const struct td_clock *clock,
 	return TD_OK;
 }
 
+void call_pool_stop(struct call_pool *pool)
+{
+	for (size_t i = 0; i < pool->count; i++)
+		lane_stop(pool->hashers[i].lane, /* drain_deadline_ms= */ 0);
+}
+
 void call_pool_destroy(struct call_pool *pool)
 {
 	if (pool == NULL)

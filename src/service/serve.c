@@ -210,6 +210,7 @@ static void stop(void *ctx)
 	service->cut_off = !http_server_stop(service->server, deadline - reserve);
 	if (service->starter_runs)
 		td_thread_join(&service->starter);
+	calls_stop(service->calls);
 	catalogue_refresher_destroy(service_refresher(service));
 	sweeper_destroy(service->sweeper);
 	struct store *store = service_store(service);

@@ -1,5 +1,6 @@
 """How the process ends: what is in flight is answered, what was acknowledged is there, in time."""
 
+import http.client
 import signal
 import socket
 import sqlite3
@@ -7,6 +8,7 @@ import threading
 import time
 
 from conftest import LONG, wait_for
+from page_client import Browser
 
 
 def hold_database(path):
@@ -173,3 +175,28 @@ def test_sigterm_during_the_start(start_server, tmp_path):
     assert server.process.wait(timeout=20) in (0, 128 + signal.SIGTERM)
     assert time.monotonic() - begin < 6
     holder.close()
+
+
+def test_shutdown_timeout_is_kept_while_a_password_is_hashed(start_server, tmp_path):
+    """A row of somebody else's asks for as much work as is allowed: some seconds."""
+    server = start_server.ready(tmp_path, env={"SHUTDOWN_TIMEOUT": "1"})
+    with sqlite3.connect(server.database) as database:
+        database.execute(
+            "INSERT INTO users (id, email, first_name, last_name, password_hash) VALUES ('u', 'u@example.org', 'A', 'B',"
+            " '$argon2id$v=19$m=1048576,t=4,p=1$c2FsdHNhbHRzYWx0c2FsdA$MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE')")
+    database.close()
+
+    def sign_in():
+        try:
+            Browser(server).sign_in("u@example.org")
+        except (OSError, http.client.HTTPException):
+            pass  # cut off
+
+    waiter = threading.Thread(target=sign_in, daemon=True)
+    waiter.start()
+    wait_for(lambda: 'lane_running{lane="password-1"} 1' in server.client().get("/metrics").text)
+    begin = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    server.process.wait(timeout=20)
+    assert time.monotonic() - begin < 3
+    waiter.join(timeout=10)

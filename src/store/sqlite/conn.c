@@ -120,11 +120,10 @@ static int set_up(struct sqlite_conn *conn)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_handler(db, handle_busy, conn);
 	sqlite3_progress_handler(db, 10000, handle_progress, conn);
-	/* 16 MB hold what lies above the leaves of a few million users. */
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db,
 			"PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-			"PRAGMA synchronous = FULL; PRAGMA cache_size = -16000;",
+			"PRAGMA synchronous = FULL;",
 			NULL, NULL, NULL);
 	return rc;
 }

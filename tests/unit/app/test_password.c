@@ -116,10 +116,13 @@ static void test_hostile_hashes_match_nothing(void **state)
 	(void)state;
 	static const char over_limit[] = "$argon2id$v=19$m=1048577,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
 					 "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE";
+	static const char for_days[] =
+		"$argon2id$v=19$m=65536,t=4294967,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
+		"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE";
 	static const char *const hostile[] = {"", "$", "$argon2id$", "$argon2id$v=19$m=,t=2,p=1$",
 		"$argon2id$v=19$m=99999999999999999999,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaA",
-		over_limit, "$argon2id$v=19$m=8,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA", "correct horse",
-		"$argon2i$v=19$m=8,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaA",
+		over_limit, for_days, "$argon2id$v=19$m=8,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA",
+		"correct horse", "$argon2i$v=19$m=8,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaA",
 		"$2b$10$abcdefghijklmnopqrstuv", "$argon2id$v=19$m=-8,t=2,p=1$c2FsdA$aGFzaA"};
 	for (size_t i = 0; i < TD_ARRAY_LEN(hostile); i++) {
 		struct app_hash_job job = verify(
