@@ -4,7 +4,7 @@
 
 #include "cql/protocol/crc.h"
 #include "cql/protocol/frame.h"
-#include "cql/protocol/lz4.h"
+#include "cql/protocol/lz4_block.h"
 #include "cql/protocol/segment.h"
 
 static void check_read(struct td_slice bytes, bool lz4)

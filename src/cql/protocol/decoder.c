@@ -5,6 +5,8 @@
  *  3. `whole` holds less than one envelope, or the one that was just given. */
 #include "cql/protocol/decoder.h"
 
+#include "cql/protocol/lz4_block.h"
+
 #include <string.h>
 
 #define KEPT_MOST (1u << 20) /* bytes of an empty buffer that are kept for the next answer */

@@ -1,6 +1,6 @@
 #include "cql/protocol/frame.h"
 
-#include "cql/protocol/lz4.h"
+#include "cql/protocol/lz4_block.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 #include "cql/protocol/crc.h"
 #include "cql/protocol/frame.h"
-#include "cql/protocol/lz4.h"
+#include "cql/protocol/lz4_block.h"
 
 #include <string.h>
 

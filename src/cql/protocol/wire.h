@@ -94,7 +94,7 @@ static inline uint8_t cql_read_byte(struct cql_reader *r)
 static inline uint16_t cql_read_short(struct cql_reader *r)
 {
 	const uint8_t *p = cql_read_raw(r, 2);
-	return p != NULL ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+	return (uint16_t)(p != NULL ? p[0] << 8 | p[1] : 0);
 }
 
 static inline uint32_t cql_load_u32(const uint8_t *p)

@@ -4,6 +4,7 @@
 #include "fault_alloc.h"
 #include "hex.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define BODY_MOST (1u << 20)

@@ -79,7 +79,7 @@ static void test_header_damaged_is_refused(void **state)
 static void test_sniff_names_other_servers(void **state)
 {
 	(void)state;
-	static const struct {
+	const struct {
 		struct td_slice bytes;
 		const char *words;
 	} rows[] = {

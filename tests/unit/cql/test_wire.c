@@ -157,9 +157,9 @@ static void test_put_vectors(void **state)
 {
 	(void)state;
 	struct td_buf out = TD_BUF_INIT;
-	static const struct cql_pair pairs[] = {
+	const struct cql_pair pairs[] = {
 		{TD_SLICE("a"), TD_SLICE("b")}, {TD_SLICE("c"), {NULL, 0}}};
-	static const struct td_slice texts[] = {TD_SLICE("UP"), TD_SLICE("")};
+	const struct td_slice texts[] = {TD_SLICE("UP"), TD_SLICE("")};
 	cql_put_byte(&out, 0xfe);
 	cql_put_short(&out, 0x8001);
 	cql_put_int(&out, -2);

@@ -1,4 +1,4 @@
-#include "cql/protocol/lz4.h"
+#include "cql/protocol/lz4_block.h"
 
 #include <lz4.h>
 

@@ -1,7 +1,7 @@
 /* LZ4 blocks, as the bodies of protocol 4 and the segments of protocol 5 carry them. The only file
  * that knows liblz4. */
-#ifndef TD_CQL_PROTOCOL_LZ4_H
-#define TD_CQL_PROTOCOL_LZ4_H
+#ifndef TD_CQL_PROTOCOL_LZ4_BLOCK_H
+#define TD_CQL_PROTOCOL_LZ4_BLOCK_H
 
 #include "base/buf.h"
 #include "base/compiler.h"
