@@ -78,6 +78,12 @@ static void check_numbers(struct td_slice cell, struct td_buf *b)
 				   cql_get_varint(last_cell(b), &again) && again == number);
 		td_buf_reset(b);
 	}
+	if (cql_get_decimal(cell, &scale, &unscaled) && cql_get_varint(unscaled, &number)) {
+		cql_bind_decimal(b, scale, number);
+		if (!b->failed)
+			FUZZ_CLAIM(last_cell(b).len <= cell.len);
+		td_buf_reset(b);
+	}
 	if (cql_get_decimal(cell, &scale, &unscaled)) {
 		cql_bind_decimal_bytes(b, scale, unscaled);
 		check_again(b, cell);
@@ -109,27 +115,50 @@ static void check_others(struct td_slice cell, struct td_buf *b)
 	check_again(b, cell);
 }
 
-/* The parts lie in the cell; bound again as a vector they are the cell again. */
+/* The same parts put together again are the same cell. */
+static void check_rebuilt(const struct cql_type *type, const struct cql_elements *all,
+	struct td_slice parts, struct td_slice cell, struct td_buf *b)
+{
+	struct td_err err = TD_ERR_INIT;
+	if (type->id == CQL_TYPE_VECTOR) {
+		enum td_status status = cql_bind_vector(b, type, parts, &err);
+		FUZZ_CLAIM(status == TD_OK || status == TD_NOMEM);
+		if (status == TD_OK)
+			FUZZ_CLAIM(last_cell(b).len <= cell.len);
+	} else if (!all->may_end_early) {
+		bool is_map = type->id == CQL_TYPE_MAP;
+		size_t opened = is_map ? cql_bind_open_map(b, all->left / 2)
+				       : cql_bind_open_list(b, all->left);
+		td_buf_put_slice(b, parts);
+		cql_bind_close(b, opened);
+		if (!b->failed)
+			FUZZ_CLAIM(td_slice_equal(last_cell(b), cell));
+	}
+	td_buf_reset(b);
+}
+
+/* The parts lie in the cell. */
 static void check_parts(const struct cql_type *type, struct td_slice cell, struct td_buf *b)
 {
 	struct cql_elements e;
 	struct td_slice part;
-	struct td_err err = TD_ERR_INIT;
 	struct td_buf parts = TD_BUF_INIT;
+	bool has_null = false;
 	if (!cql_get_elements(type, cell, &e))
 		return;
+	struct cql_elements all = e;
 	FUZZ_CLAIM(type->id == CQL_TYPE_VECTOR || e.may_end_early || e.left * 4 <= cell.len);
 	while (cql_elements_next(&e, &part)) {
 		FUZZ_CLAIM(cql_is_null(part) || fuzz_is_within(part, cell));
-		cql_bind_bytes(&parts, part);
+		has_null = has_null || cql_is_null(part);
+		if (cql_is_null(part))
+			cql_bind_null(&parts);
+		else
+			cql_bind_bytes(&parts, part);
 	}
-	if (type->id == CQL_TYPE_VECTOR && !e.r.failed && !parts.failed) {
-		enum td_status status = cql_bind_vector(b, type, td_buf_slice(&parts), &err);
-		FUZZ_CLAIM(status == TD_OK || status == TD_NOMEM);
-		if (status == TD_OK)
-			FUZZ_CLAIM(last_cell(b).len <= cell.len);
-		td_buf_reset(b);
-	}
+	cell.len -= e.r.left;
+	if (!e.r.failed && !parts.failed && !has_null)
+		check_rebuilt(type, &all, td_buf_slice(&parts), cell, b);
 	td_buf_done(&parts);
 }
 
