@@ -1,0 +1,491 @@
+#include "cql/client/conn.h"
+
+#include "base/alloc.h"
+#include "cql/client/streams.h"
+#include "cql/protocol/decoder.h"
+#include "cql/protocol/segment.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define READ_AT_ONCE  65536
+#define READS_A_TURN  16 /* then others of the loop have theirs */
+#define STREAM_OFFSET 2  /* of the stream in an envelope's header */
+
+enum state {
+	CONNECTING,
+	SHAKING_HANDS,
+	READY,
+	CLOSED,
+};
+
+struct cql_conn {
+	struct cql_conn_config config;
+	char address[CQL_ADDRESS_TEXT_SIZE];
+	enum state state;
+	struct cql_watch watch;
+	bool wants_to_write; /* the watch asks for EPOLLOUT */
+	struct cql_handshake handshake;
+	struct cql_decoder decoder;
+	struct cql_streams streams;
+	struct cql_timer connect_timer, heartbeat_timer;
+	struct cql_task flush, bury;
+	struct td_buf envelopes; /* of this turn, not framed yet */
+	struct td_buf unsent;    /* framed */
+	size_t unsent_at;        /* of it, what the system took */
+	uint64_t flushes;        /* how often `envelopes` was framed */
+	uint64_t read_ms;        /* when bytes came last */
+	struct cql_call heartbeat;
+	bool is_heartbeat_out;
+	struct td_err err; /* why it is CLOSED */
+};
+
+/* ---- the end */
+
+static void end_call(
+	struct cql_call *call, enum td_status status, const struct td_err *err)
+{
+	struct cql_conn *conn = call->conn;
+	cql_loop_clear_timer(conn->config.loop, &call->deadline);
+	const struct cql_reply reply = {
+		.status = status, .err = err, .may_have_run = call->flush < conn->flushes};
+	call->done(call, &reply);
+}
+
+static void bury(struct cql_task *task)
+{
+	struct cql_conn *conn = TD_CONTAINER_OF(task, struct cql_conn, bury);
+	conn->config.closed(conn->config.ctx, conn, &conn->err);
+	cql_decoder_done(&conn->decoder);
+	cql_streams_done(&conn->streams);
+	td_buf_done(&conn->envelopes);
+	td_buf_done(&conn->unsent);
+	td_free(conn);
+}
+
+/* conn->err says why. */
+static void end(struct cql_conn *conn)
+{
+	struct cql_loop *loop = conn->config.loop;
+	conn->state = CLOSED;
+	cql_loop_clear_timer(loop, &conn->connect_timer);
+	cql_loop_clear_timer(loop, &conn->heartbeat_timer);
+	cql_loop_unwatch(loop, &conn->watch);
+	(void)close(conn->watch.fd);
+	(void)td_err_context(&conn->err, "%s", conn->address);
+	enum td_status status = conn->err.code == TD_TOOBIG || conn->err.code == TD_CORRUPT
+					? conn->err.code
+					: TD_UNAVAILABLE;
+	struct cql_call *call;
+	for (size_t at = 0; (call = cql_streams_pop(&conn->streams, &at)) != NULL;)
+		end_call(call, status, &conn->err);
+	cql_loop_defer(loop, &conn->bury);
+}
+
+void cql_conn_close(struct cql_conn *conn, const char *why)
+{
+	if (conn->state == CLOSED)
+		return;
+	(void)td_err_set(&conn->err, TD_UNAVAILABLE, "%s", why);
+	end(conn);
+}
+
+static void fail_errno(struct cql_conn *conn, int error_number, const char *what)
+{
+	(void)td_err_errno(&conn->err, TD_UNAVAILABLE, error_number, "%s", what);
+	end(conn);
+}
+
+/* ---- writing */
+
+/* What the system took makes room once it is the larger part. */
+static void drop_sent(struct cql_conn *conn)
+{
+	if (conn->unsent_at <= conn->unsent.len / 2)
+		return;
+	conn->unsent.len -= conn->unsent_at;
+	memmove(conn->unsent.ptr, conn->unsent.ptr + conn->unsent_at, conn->unsent.len);
+	conn->unsent_at = 0;
+}
+
+static void frame_envelopes(struct cql_conn *conn)
+{
+	conn->flushes++;
+	drop_sent(conn);
+	struct td_slice envelopes = td_buf_slice(&conn->envelopes);
+	if (conn->handshake.has_segments)
+		cql_segment_put_all(&conn->unsent, envelopes, conn->handshake.lz4);
+	else
+		td_buf_put_slice(&conn->unsent, envelopes);
+	td_buf_reset(&conn->envelopes);
+}
+
+/* Gives the system what it takes. False: the connection has ended. */
+static bool send_unsent(struct cql_conn *conn)
+{
+	while (conn->unsent_at < conn->unsent.len) {
+		ssize_t sent = send(conn->watch.fd, conn->unsent.ptr + conn->unsent_at,
+			conn->unsent.len - conn->unsent_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+			fail_errno(conn, errno, "cannot send");
+			return false;
+		}
+		if (sent < 0)
+			return true;
+		conn->unsent_at += (size_t)sent;
+	}
+	td_buf_reset(&conn->unsent);
+	conn->unsent_at = 0;
+	return true;
+}
+
+static void ask_to_write(struct cql_conn *conn, bool wants)
+{
+	if (wants == conn->wants_to_write)
+		return;
+	conn->wants_to_write = wants;
+	uint32_t events = wants ? EPOLLIN | EPOLLOUT : EPOLLIN;
+	cql_loop_rewatch(conn->config.loop, &conn->watch, events);
+}
+
+static void flush(struct cql_task *task)
+{
+	struct cql_conn *conn = TD_CONTAINER_OF(task, struct cql_conn, flush);
+	if (conn->state == CLOSED)
+		return;
+	frame_envelopes(conn);
+	if (conn->unsent.failed || conn->envelopes.failed) {
+		(void)td_err_set(&conn->err, TD_NOMEM, "no memory for what is to be sent");
+		end(conn);
+		return;
+	}
+	if (send_unsent(conn))
+		ask_to_write(conn, conn->unsent_at < conn->unsent.len);
+}
+
+static void send_later(struct cql_conn *conn)
+{
+	cql_loop_defer(conn->config.loop, &conn->flush);
+}
+
+/* ---- requests */
+
+static void time_out(struct cql_timer *timer)
+{
+	struct cql_call *call = TD_CONTAINER_OF(timer, struct cql_call, deadline);
+	struct cql_conn *conn = call->conn;
+	struct td_err err = TD_ERR_INIT;
+	(void)td_err_set(&err, TD_TIMEOUT, "%s: no answer in time", conn->address);
+	cql_streams_give_up(&conn->streams, call->stream);
+	end_call(call, TD_TIMEOUT, &err);
+	if (conn->state != CLOSED && conn->streams.orphans > conn->config.orphans_most)
+		cql_conn_close(conn, "too many requests were never answered");
+}
+
+static enum td_status send_on(
+	struct cql_conn *conn, struct cql_call *call, uint64_t deadline_ms, struct td_err *err)
+{
+	size_t start = conn->envelopes.len;
+	call->stream = cql_streams_take(&conn->streams, call);
+	if (call->stream < 0)
+		return td_err_set(err, TD_BUSY, "%s: too many requests wait", conn->address);
+	call->conn = conn;
+	call->flush = conn->flushes;
+	td_buf_put_slice(&conn->envelopes, call->envelope);
+	if (!conn->envelopes.failed) {
+		conn->envelopes.ptr[start + STREAM_OFFSET] = (char)(call->stream >> 8);
+		conn->envelopes.ptr[start + STREAM_OFFSET + 1] = (char)(call->stream & 0xff);
+	}
+	call->deadline.fire = time_out;
+	cql_loop_set_timer(conn->config.loop, &call->deadline, deadline_ms);
+	send_later(conn); /* which sees a buffer that failed */
+	return TD_OK;
+}
+
+enum td_status cql_conn_send(struct cql_conn *conn, struct cql_call *call, uint64_t deadline_ms,
+	struct td_err *err)
+{
+	if (conn->state != READY)
+		return td_err_set(err, TD_UNAVAILABLE, "%s: not connected", conn->address);
+	size_t waiting = conn->unsent.len - conn->unsent_at + conn->envelopes.len;
+	bool is_full = cql_conn_in_flight(conn) >= conn->config.in_flight_most ||
+		       waiting + call->envelope.len > conn->config.unsent_most;
+	if (is_full)
+		return td_err_set(err, TD_BUSY, "%s: too many requests wait", conn->address);
+	return send_on(conn, call, deadline_ms, err);
+}
+
+static void take_answer(struct cql_conn *conn, const struct cql_frame *frame)
+{
+	void *owner = NULL;
+	enum cql_stream_kind kind =
+		cql_streams_answered(&conn->streams, frame->header.stream, &owner);
+	if (kind == CQL_STREAM_UNKNOWN) {
+		(void)td_err_set(&conn->err, TD_CORRUPT, "an answer to nothing that was asked (stream %d)",
+			frame->header.stream);
+		end(conn);
+		return;
+	}
+	if (kind == CQL_STREAM_ORPHAN)
+		return;
+	struct cql_call *call = owner;
+	cql_loop_clear_timer(conn->config.loop, &call->deadline);
+	const struct cql_reply reply = {.status = TD_OK, .frame = frame, .may_have_run = true};
+	call->done(call, &reply);
+}
+
+/* ---- heartbeats: whether the server is there, where nothing else tells (v5.spec section 4.1.2) */
+
+static void set_heartbeat(struct cql_conn *conn)
+{
+	cql_loop_set_timer(conn->config.loop, &conn->heartbeat_timer,
+		conn->read_ms + conn->config.heartbeat_ms);
+}
+
+static void heartbeat_done(struct cql_call *call, const struct cql_reply *reply)
+{
+	struct cql_conn *conn = TD_CONTAINER_OF(call, struct cql_conn, heartbeat);
+	conn->is_heartbeat_out = false;
+	if (conn->state == CLOSED)
+		return;
+	if (reply->status == TD_TIMEOUT)
+		cql_conn_close(conn, "the server is silent: no answer to a heartbeat");
+	else
+		set_heartbeat(conn);
+}
+
+static void beat(struct cql_timer *timer)
+{
+	struct cql_conn *conn = TD_CONTAINER_OF(timer, struct cql_conn, heartbeat_timer);
+	uint64_t now_ms = cql_loop_now_ms(conn->config.loop);
+	if (now_ms < conn->read_ms + conn->config.heartbeat_ms) {
+		set_heartbeat(conn);
+		return;
+	}
+	static const char options[2][CQL_HEADER_SIZE] = {
+		{CQL_V4, 0, 0, 0, CQL_OP_OPTIONS}, {CQL_V5, 0, 0, 0, CQL_OP_OPTIONS}};
+	const char *envelope = options[conn->handshake.version == CQL_V5];
+	conn->heartbeat.envelope = td_slice(envelope, CQL_HEADER_SIZE);
+	conn->heartbeat.done = heartbeat_done;
+	conn->is_heartbeat_out = true;
+	uint64_t deadline_ms = now_ms + conn->config.heartbeat_timeout_ms;
+	if (send_on(conn, &conn->heartbeat, deadline_ms, NULL) != TD_OK)
+		cql_conn_close(conn, "the server is silent: every stream waits for an answer");
+}
+
+/* ---- reading */
+
+static void become_ready(struct cql_conn *conn)
+{
+	conn->state = READY;
+	cql_loop_clear_timer(conn->config.loop, &conn->connect_timer);
+	set_heartbeat(conn);
+	conn->config.ready(conn->config.ctx, conn);
+}
+
+/* Both directions change their form right behind the answer to STARTUP. */
+static void switch_form(struct cql_conn *conn)
+{
+	const struct cql_handshake *h = &conn->handshake;
+	if (h->has_segments && !conn->decoder.has_segments)
+		cql_decoder_use_segments(&conn->decoder, h->lz4);
+	else if (h->may_compress && !conn->decoder.lz4)
+		cql_decoder_use_lz4(&conn->decoder);
+}
+
+static void take_step(struct cql_conn *conn, const struct cql_frame *frame)
+{
+	enum cql_step step =
+		cql_handshake_take(&conn->handshake, frame, &conn->envelopes, &conn->err);
+	if (step == CQL_STEP_FAILED) {
+		end(conn);
+		return;
+	}
+	switch_form(conn);
+	if (step == CQL_STEP_READY)
+		become_ready(conn);
+	else
+		send_later(conn);
+}
+
+static void take_frame(struct cql_conn *conn, const struct cql_frame *frame)
+{
+	if (conn->state == SHAKING_HANDS)
+		take_step(conn, frame);
+	else if (frame->header.stream != CQL_STREAM_EVENT)
+		take_answer(conn, frame);
+	else if (conn->config.event != NULL)
+		conn->config.event(conn->config.ctx, conn, frame);
+}
+
+static void take_frames(struct cql_conn *conn)
+{
+	struct cql_frame frame;
+	enum cql_next next = CQL_GIVEN;
+	while (conn->state != CLOSED && next == CQL_GIVEN) {
+		next = cql_decoder_next(&conn->decoder, &frame, &conn->err);
+		if (next == CQL_GIVEN)
+			take_frame(conn, &frame);
+		else if (next == CQL_BROKEN)
+			end(conn);
+	}
+}
+
+static void note_closed_by_server(struct cql_conn *conn)
+{
+	(void)td_err_set(&conn->err, TD_UNAVAILABLE,
+		conn->state == SHAKING_HANDS
+			? "the server closed the connection during the handshake: is this Cassandra's port?"
+			: "the server closed the connection");
+	end(conn);
+}
+
+/* False: nothing more is there now, or the connection has ended. */
+static bool read_once(struct cql_conn *conn)
+{
+	char *to = cql_decoder_reserve(&conn->decoder, READ_AT_ONCE);
+	if (to == NULL) {
+		(void)td_err_set(&conn->err, TD_NOMEM, "no memory for an answer");
+		end(conn);
+		return false;
+	}
+	ssize_t got = recv(conn->watch.fd, to, READ_AT_ONCE, MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return false;
+	if (got < 0)
+		fail_errno(conn, errno, "cannot receive");
+	else if (got == 0)
+		note_closed_by_server(conn);
+	else {
+		conn->read_ms = cql_loop_now_ms(conn->config.loop);
+		cql_decoder_commit(&conn->decoder, (size_t)got);
+		take_frames(conn);
+	}
+	return conn->state != CLOSED && got == READ_AT_ONCE;
+}
+
+/* ---- connecting */
+
+static void time_out_connect(struct cql_timer *timer)
+{
+	struct cql_conn *conn = TD_CONTAINER_OF(timer, struct cql_conn, connect_timer);
+	(void)td_err_set(&conn->err, TD_TIMEOUT,
+		conn->state == CONNECTING ? "no connection in time"
+					  : "connected, but silent: the handshake did not end in time");
+	end(conn);
+}
+
+static void finish_connect(struct cql_conn *conn)
+{
+	int error_number = 0;
+	socklen_t len = sizeof(error_number);
+	if (getsockopt(conn->watch.fd, SOL_SOCKET, SO_ERROR, &error_number, &len) != 0)
+		error_number = errno;
+	if (error_number != 0) {
+		fail_errno(conn, error_number, "cannot connect");
+		return;
+	}
+	conn->state = SHAKING_HANDS;
+	ask_to_write(conn, false);
+	cql_handshake_begin(&conn->handshake, &conn->config.handshake, &conn->envelopes);
+	send_later(conn);
+}
+
+static void look(struct cql_watch *watch, uint32_t events)
+{
+	struct cql_conn *conn = TD_CONTAINER_OF(watch, struct cql_conn, watch);
+	if (conn->state == CONNECTING) {
+		finish_connect(conn);
+		return;
+	}
+	for (int i = 0; i < READS_A_TURN && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0; i++) {
+		if (!read_once(conn))
+			break;
+	}
+	if (conn->state != CLOSED && (events & EPOLLOUT) != 0)
+		send_later(conn);
+}
+
+/* On the loop even where connect() fails at once: ready and closed come on a later turn. */
+static enum td_status start_connect(struct cql_conn *conn, struct td_err *err)
+{
+	const struct cql_address *address = &conn->config.address;
+	int fd = socket(address->as.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return td_err_errno(err, TD_NOMEM, errno, "%s: no socket", conn->address);
+	int on = 1;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	conn->watch.fd = fd;
+	int rc = connect(fd, &address->as.any, address->len);
+	int error_number = rc == 0 ? 0 : errno;
+	enum td_status status = cql_loop_watch(conn->config.loop, &conn->watch, EPOLLIN | EPOLLOUT, err);
+	conn->wants_to_write = true;
+	if (status == TD_OK && error_number != 0 && error_number != EINPROGRESS)
+		fail_errno(conn, error_number, "cannot connect");
+	if (status != TD_OK)
+		(void)close(fd);
+	return status;
+}
+
+static void free_early(struct cql_conn *conn)
+{
+	cql_decoder_done(&conn->decoder);
+	cql_streams_done(&conn->streams);
+	td_free(conn);
+}
+
+enum td_status cql_conn_open(
+	const struct cql_conn_config *config, struct cql_conn **ret_conn, struct td_err *err)
+{
+	struct cql_conn *conn = td_alloc_zero(sizeof(*conn));
+	if (conn == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory for a connection");
+	conn->config = *config;
+	cql_address_format(&config->address, conn->address);
+	conn->watch.ready = look;
+	conn->flush.run = flush;
+	conn->bury.run = bury;
+	conn->connect_timer.fire = time_out_connect;
+	conn->heartbeat_timer.fire = beat;
+	conn->read_ms = cql_loop_now_ms(config->loop);
+	cql_decoder_init(&conn->decoder, config->body_most);
+	/* One more for the heartbeat. */
+	enum td_status status = cql_streams_init(
+		&conn->streams, config->in_flight_most + config->orphans_most + 1, err);
+	if (status == TD_OK)
+		status = start_connect(conn, err);
+	if (status != TD_OK) {
+		free_early(conn);
+		return status;
+	}
+	if (conn->state != CLOSED)
+		cql_loop_set_timer(config->loop, &conn->connect_timer,
+			conn->read_ms + config->connect_ms);
+	*ret_conn = conn;
+	return TD_OK;
+}
+
+/* ---- what it is */
+
+enum cql_version cql_conn_version(const struct cql_conn *conn)
+{
+	return conn->handshake.version;
+}
+
+size_t cql_conn_in_flight(const struct cql_conn *conn)
+{
+	size_t heartbeat = conn->is_heartbeat_out ? 1 : 0;
+	return cql_streams_in_use(&conn->streams) - conn->streams.orphans - heartbeat;
+}
+
+const char *cql_conn_address(const struct cql_conn *conn)
+{
+	return conn->address;
+}

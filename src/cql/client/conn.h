@@ -1,0 +1,93 @@
+/* One connection to one node: many requests at once, each with its own deadline. It lives on a loop,
+ * and all of its functions are called there and call back there. It is never used again after
+ * `closed`: who wants another connection opens another one. */
+#ifndef TD_CQL_CLIENT_CONN_H
+#define TD_CQL_CLIENT_CONN_H
+
+#include "base/err.h"
+#include "cql/client/handshake.h"
+#include "cql/client/lookup.h"
+#include "cql/client/loop.h"
+#include "cql/protocol/frame.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cql_conn;
+
+/* How a request ended. What it points to is valid during the call. */
+struct cql_reply {
+	/* TD_OK: the server answered (perhaps with an ERROR, and not read further than its header).
+	 * TD_TIMEOUT: its deadline passed. TD_UNAVAILABLE: the connection ended.
+	 * TD_TOOBIG, TD_CORRUPT: an answer that cannot be taken ended the connection. */
+	enum td_status status;
+	const struct cql_frame *frame; /* NULL where status is not TD_OK */
+	const struct td_err *err;      /* NULL where it is */
+	bool may_have_run;             /* false: not a byte of it was given to the system */
+};
+
+struct cql_call;
+typedef void cql_call_fn(struct cql_call *call, const struct cql_reply *reply);
+
+/* It stands in its owner, who keeps it, and the bytes of `envelope`, until `done` was called. */
+struct cql_call {
+	struct td_slice envelope; /* one whole request of the connection's version; its stream is ours */
+	cql_call_fn *done;     /* exactly once, never before cql_conn_send() has returned */
+
+	/* The connection's. */
+	struct cql_conn *conn;
+	struct cql_timer deadline;
+	uint64_t flush; /* the number of the flush that takes it along */
+	int stream;
+};
+
+struct cql_conn_config {
+	struct cql_loop *loop;
+	struct cql_address address;
+	struct cql_handshake_config handshake;
+	unsigned connect_ms;           /* for all that comes before the first request */
+	unsigned heartbeat_ms;         /* so long nothing was read: ask whether the server is there */
+	unsigned heartbeat_timeout_ms; /* so long no answer to that: the connection ends */
+	size_t in_flight_most;         /* requests, up to CQL_STREAMS_MOST - 1 */
+	size_t orphans_most;           /* given up and never answered: more end the connection */
+	size_t body_most;              /* bytes of an answer */
+	size_t unsent_most;            /* bytes that the system did not take yet */
+
+	/* The handshake is over. */
+	void (*ready)(void *ctx, struct cql_conn *conn);
+	/* An EVENT came; the frame is valid during the call. May be NULL. */
+	void (*event)(void *ctx, struct cql_conn *conn, const struct cql_frame *frame);
+	/* It is over, and all requests have ended; `conn` is freed after this call. The error has the
+	 * address in its text. */
+	void (*closed)(void *ctx, struct cql_conn *conn, const struct td_err *err);
+	void *ctx;
+};
+
+/* Begins to connect; `config` is copied, but not what its slices point to.
+ *   TD_OK          ready() or closed() comes, on a later turn
+ *   TD_NOMEM       no memory or descriptor; neither comes */
+enum td_status cql_conn_open(const struct cql_conn_config *config, struct cql_conn **ret_conn,
+	struct td_err *err) TD_MUST_CHECK;
+
+/* Sends it at the end of the turn, with all others of it. Between ready() and closed().
+ *   TD_OK           done comes, at deadline_ms of the monotonic clock at the latest
+ *   TD_BUSY         too many are in flight, or too many bytes wait
+ *   TD_UNAVAILABLE  the connection ends
+ * `done` does not come for the last two. */
+enum td_status cql_conn_send(struct cql_conn *conn, struct cql_call *call, uint64_t deadline_ms,
+	struct td_err *err) TD_MUST_CHECK;
+
+/* Ends it: its requests end with TD_UNAVAILABLE now, closed() comes at the end of the turn. Once it
+ * ends, nothing happens. */
+void cql_conn_close(struct cql_conn *conn, const char *why);
+
+enum cql_version cql_conn_version(const struct cql_conn *conn);
+
+/* Without those that were given up. */
+size_t cql_conn_in_flight(const struct cql_conn *conn);
+
+/* "127.0.0.1:9042"; as long as the connection. */
+const char *cql_conn_address(const struct cql_conn *conn);
+
+#endif
