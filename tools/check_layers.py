@@ -18,6 +18,7 @@ BELOW = {
     "migrate": ["base", "assets"],
     "connect": ["base", "work"],
     "cql/protocol": ["base"],
+    "cql/client": ["base", "work", "cql/protocol"],
     "store": ["base", "work"],
     "store/sqlite": ["base", "work", "assets", "migrate", "store"],
     "store/postgres": ["base", "work", "assets", "migrate", "connect", "store"],

@@ -132,7 +132,7 @@ static bool send_unsent(struct cql_conn *conn)
 			conn->unsent.len - conn->unsent_at, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent < 0 && errno == EINTR)
 			continue;
-		if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+		if (sent < 0 && errno != EAGAIN) {
 			fail_errno(conn, errno, "cannot send");
 			return false;
 		}
@@ -356,7 +356,7 @@ static bool read_once(struct cql_conn *conn)
 		return false;
 	}
 	ssize_t got = recv(conn->watch.fd, to, READ_AT_ONCE, MSG_DONTWAIT);
-	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (got < 0)
 		fail_errno(conn, errno, "cannot receive");
