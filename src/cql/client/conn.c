@@ -112,6 +112,18 @@ static void drop_sent(struct cql_conn *conn)
 	conn->unsent_at = 0;
 }
 
+/* Protocol 4: the body of each by itself. STARTUP and OPTIONS stay as they are. */
+static void compress_each(struct td_buf *out, struct td_slice envelopes)
+{
+	while (envelopes.len >= CQL_HEADER_SIZE) {
+		const uint8_t *length = (const uint8_t *)envelopes.ptr + CQL_HEADER_SIZE - 4;
+		size_t size = CQL_HEADER_SIZE + cql_load_u32(length);
+		td_assert(size <= envelopes.len);
+		cql_envelope_compress(out, td_slice(envelopes.ptr, size));
+		envelopes = td_slice_skip(envelopes, size);
+	}
+}
+
 static void frame_envelopes(struct cql_conn *conn)
 {
 	conn->flushes++;
@@ -119,6 +131,8 @@ static void frame_envelopes(struct cql_conn *conn)
 	struct td_slice envelopes = td_buf_slice(&conn->envelopes);
 	if (conn->handshake.has_segments)
 		cql_segment_put_all(&conn->unsent, envelopes, conn->handshake.lz4);
+	else if (conn->handshake.may_compress)
+		compress_each(&conn->unsent, envelopes);
 	else
 		td_buf_put_slice(&conn->unsent, envelopes);
 	td_buf_reset(&conn->envelopes);
@@ -289,7 +303,7 @@ static void become_ready(struct cql_conn *conn)
 	conn->config.ready(conn->config.ctx, conn);
 }
 
-/* Both directions change their form right behind the answer to STARTUP. */
+/* What was agreed on goes for what comes next. */
 static void switch_form(struct cql_conn *conn)
 {
 	const struct cql_handshake *h = &conn->handshake;

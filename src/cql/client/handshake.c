@@ -58,6 +58,8 @@ static enum cql_step take_supported(
 		.throw_on_overload = true,
 	};
 	h->state = CQL_ASKED_STARTUP;
+	/* The answer to STARTUP may be compressed already; segments begin behind it. */
+	h->may_compress = h->version == CQL_V4 && h->lz4;
 	return step_of(cql_put_startup(out, &rq, &startup, err));
 }
 
@@ -71,12 +73,6 @@ static enum cql_step authenticated(struct cql_handshake *h, struct td_buf *out, 
 	h->state = CQL_ASKED_EVENTS;
 	return step_of(cql_put_register(
 		out, &rq, CQL_EVENT_TOPOLOGY | CQL_EVENT_STATUS | CQL_EVENT_SCHEMA, err));
-}
-
-static void switch_form(struct cql_handshake *h)
-{
-	h->has_segments = h->version == CQL_V5;
-	h->may_compress = h->version == CQL_V4 && h->lz4;
 }
 
 static enum cql_step send_password(
@@ -140,7 +136,7 @@ enum cql_step cql_handshake_take(struct cql_handshake *h, const struct cql_frame
 	case CQL_ASKED_STARTUP:
 		if (opcode != CQL_OP_READY && opcode != CQL_OP_AUTHENTICATE)
 			break;
-		switch_form(h);
+		h->has_segments = h->version == CQL_V5;
 		return opcode == CQL_OP_READY ? authenticated(h, out, err)
 					      : send_password(h, body.message, out, err);
 	case CQL_ASKED_PASSWORD:

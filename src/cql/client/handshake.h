@@ -37,7 +37,7 @@ struct cql_handshake {
 	enum cql_version version; /* agreed; known once SUPPORTED was taken */
 	bool lz4;                 /* agreed */
 	bool has_segments;        /* all that follows is in segments, both ways */
-	bool may_compress;        /* protocol 4: bodies of what follows may be compressed */
+	bool may_compress;        /* protocol 4: bodies of all but STARTUP may be compressed */
 };
 
 /* Writes the first request behind `out`. `config` stays until the end. */
