@@ -3,9 +3,10 @@
  *
  * usage: cql_probe HOST PORT VERSION lz4|plain USER|- TIMES STATEMENT...
  *
- * The password is CQL_PASSWORD. First a line "connected version=N", then for each statement and each
- * of its TIMES runs, all of them in flight at once, a line: "rows TEXT|TEXT,TEXT|TEXT" (cells as text,
- * null as "null"), "done", or "error CODE: …". Ends with 0, or with 1 and the reason on stderr. */
+ * The password is CQL_PASSWORD. First a line "connected version=N", then for each statement and
+ * each of its TIMES runs, all of them in flight at once, a line: "rows TEXT|TEXT,TEXT|TEXT" (cells
+ * as text, null as "null"), "done", or "error CODE: …". Ends with 0, or with 1 and the reason on
+ * stderr. */
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -198,9 +199,16 @@ static void configure(struct probe *p, char **argv)
 		.handshake = {.version_most = argv[3][0] == '5' ? CQL_V5 : CQL_V4,
 			.wants_lz4 = strcmp(argv[4], "lz4") == 0,
 			.wants_events = true},
-		.connect_ms = TIMEOUT_MS, .heartbeat_ms = 1000, .heartbeat_timeout_ms = TIMEOUT_MS,
-		.in_flight_most = 1000, .orphans_most = 10, .body_most = CQL_BODY_MOST,
-		.unsent_most = 64u << 20, .ready = on_ready, .closed = on_closed, .ctx = p};
+		.connect_ms = TIMEOUT_MS,
+		.heartbeat_ms = 1000,
+		.heartbeat_timeout_ms = TIMEOUT_MS,
+		.in_flight_most = 1000,
+		.orphans_most = 10,
+		.body_most = CQL_BODY_MOST,
+		.unsent_most = 64u << 20,
+		.ready = on_ready,
+		.closed = on_closed,
+		.ctx = p};
 	if (strcmp(argv[5], "-") != 0) {
 		p->config.handshake.username = td_slice_str(argv[5]);
 		p->config.handshake.password = td_slice_str(getenv("CQL_PASSWORD"));

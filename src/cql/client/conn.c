@@ -46,8 +46,7 @@ struct cql_conn {
 
 /* ---- the end */
 
-static void end_call(
-	struct cql_call *call, enum td_status status, const struct td_err *err)
+static void end_call(struct cql_call *call, enum td_status status, const struct td_err *err)
 {
 	struct cql_conn *conn = call->conn;
 	cql_loop_clear_timer(conn->config.loop, &call->deadline);
@@ -222,8 +221,8 @@ static enum td_status send_on(
 	return TD_OK;
 }
 
-enum td_status cql_conn_send(struct cql_conn *conn, struct cql_call *call, uint64_t deadline_ms,
-	struct td_err *err)
+enum td_status cql_conn_send(
+	struct cql_conn *conn, struct cql_call *call, uint64_t deadline_ms, struct td_err *err)
 {
 	if (conn->state != READY)
 		return td_err_set(err, TD_UNAVAILABLE, "%s: not connected", conn->address);
@@ -238,11 +237,11 @@ enum td_status cql_conn_send(struct cql_conn *conn, struct cql_call *call, uint6
 static void take_answer(struct cql_conn *conn, const struct cql_frame *frame)
 {
 	void *owner = NULL;
-	enum cql_stream_kind kind =
-		cql_streams_answered(&conn->streams, frame->header.stream, &owner);
+	enum cql_stream_kind kind = cql_streams_answered(
+		&conn->streams, frame->header.stream, &owner);
 	if (kind == CQL_STREAM_UNKNOWN) {
-		(void)td_err_set(&conn->err, TD_CORRUPT, "an answer to nothing that was asked (stream %d)",
-			frame->header.stream);
+		(void)td_err_set(&conn->err, TD_CORRUPT,
+			"an answer to nothing that was asked (stream %d)", frame->header.stream);
 		end(conn);
 		return;
 	}
@@ -315,8 +314,8 @@ static void switch_form(struct cql_conn *conn)
 
 static void take_step(struct cql_conn *conn, const struct cql_frame *frame)
 {
-	enum cql_step step =
-		cql_handshake_take(&conn->handshake, frame, &conn->envelopes, &conn->err);
+	enum cql_step step = cql_handshake_take(
+		&conn->handshake, frame, &conn->envelopes, &conn->err);
 	if (step == CQL_STEP_FAILED) {
 		end(conn);
 		return;
@@ -354,9 +353,9 @@ static void take_frames(struct cql_conn *conn)
 static void note_closed_by_server(struct cql_conn *conn)
 {
 	(void)td_err_set(&conn->err, TD_UNAVAILABLE,
-		conn->state == SHAKING_HANDS
-			? "the server closed the connection during the handshake: is this Cassandra's port?"
-			: "the server closed the connection");
+		conn->state == SHAKING_HANDS ? "the server closed the connection during the "
+					       "handshake: is this Cassandra's port?"
+					     : "the server closed the connection");
 	end(conn);
 }
 
@@ -390,8 +389,9 @@ static void time_out_connect(struct cql_timer *timer)
 {
 	struct cql_conn *conn = TD_CONTAINER_OF(timer, struct cql_conn, connect_timer);
 	(void)td_err_set(&conn->err, TD_TIMEOUT,
-		conn->state == CONNECTING ? "no connection in time"
-					  : "connected, but silent: the handshake did not end in time");
+		conn->state == CONNECTING
+			? "no connection in time"
+			: "connected, but silent: the handshake did not end in time");
 	end(conn);
 }
 
@@ -439,7 +439,8 @@ static enum td_status start_connect(struct cql_conn *conn, struct td_err *err)
 	conn->watch.fd = fd;
 	int rc = connect(fd, &address->as.any, address->len);
 	int error_number = rc == 0 ? 0 : errno;
-	enum td_status status = cql_loop_watch(conn->config.loop, &conn->watch, EPOLLIN | EPOLLOUT, err);
+	enum td_status status = cql_loop_watch(
+		conn->config.loop, &conn->watch, EPOLLIN | EPOLLOUT, err);
 	conn->wants_to_write = true;
 	if (status == TD_OK && error_number != 0 && error_number != EINPROGRESS)
 		fail_errno(conn, error_number, "cannot connect");
@@ -480,8 +481,8 @@ enum td_status cql_conn_open(
 		return status;
 	}
 	if (conn->state != CLOSED)
-		cql_loop_set_timer(config->loop, &conn->connect_timer,
-			conn->read_ms + config->connect_ms);
+		cql_loop_set_timer(
+			config->loop, &conn->connect_timer, conn->read_ms + config->connect_ms);
 	*ret_conn = conn;
 	return TD_OK;
 }

@@ -1,5 +1,5 @@
-/* One connection to one node: many requests at once, each with its own deadline. It lives on a loop,
- * and all of its functions are called there and call back there. It is never used again after
+/* One connection to one node: many requests at once, each with its own deadline. It lives on a
+ * loop, and all of its functions are called there and call back there. It is never used again after
  * `closed`: who wants another connection opens another one. */
 #ifndef TD_CQL_CLIENT_CONN_H
 #define TD_CQL_CLIENT_CONN_H
@@ -32,8 +32,9 @@ typedef void cql_call_fn(struct cql_call *call, const struct cql_reply *reply);
 
 /* It stands in its owner, who keeps it, and the bytes of `envelope`, until `done` was called. */
 struct cql_call {
-	struct td_slice envelope; /* one whole request of the connection's version; its stream is ours */
-	cql_call_fn *done;     /* exactly once, never before cql_conn_send() has returned */
+	struct td_slice
+		envelope;  /* one whole request of the connection's version; its stream is ours */
+	cql_call_fn *done; /* exactly once, never before cql_conn_send() has returned */
 
 	/* The connection's. */
 	struct cql_conn *conn;
@@ -46,8 +47,8 @@ struct cql_conn_config {
 	struct cql_loop *loop;
 	struct cql_address address;
 	struct cql_handshake_config handshake;
-	unsigned connect_ms;           /* for all that comes before the first request */
-	unsigned heartbeat_ms;         /* so long nothing was read: ask whether the server is there */
+	unsigned connect_ms;   /* for all that comes before the first request */
+	unsigned heartbeat_ms; /* so long nothing was read: ask whether the server is there */
 	unsigned heartbeat_timeout_ms; /* so long no answer to that: the connection ends */
 	size_t in_flight_most;         /* requests, up to CQL_STREAMS_MOST - 1 */
 	size_t orphans_most;           /* given up and never answered: more end the connection */
@@ -58,8 +59,8 @@ struct cql_conn_config {
 	void (*ready)(void *ctx, struct cql_conn *conn);
 	/* An EVENT came; the frame is valid during the call. May be NULL. */
 	void (*event)(void *ctx, struct cql_conn *conn, const struct cql_frame *frame);
-	/* It is over, and all requests have ended; `conn` is freed after this call. The error has the
-	 * address in its text. */
+	/* It is over, and all requests have ended; `conn` is freed after this call. The error has
+	 * the address in its text. */
 	void (*closed)(void *ctx, struct cql_conn *conn, const struct td_err *err);
 	void *ctx;
 };

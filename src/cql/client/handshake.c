@@ -47,7 +47,8 @@ static enum cql_step take_supported(
 	/* Servers before 3.10 list none, and speak 4 from 2.2 on; STARTUP tells. */
 	if (version != 0 && version < CQL_V4)
 		return refuse(err, TD_MISMATCH,
-			"the server speaks no protocol version from 4 on: it must be Cassandra 2.2 or later");
+			"the server speaks no protocol version from 4 on: it must be Cassandra 2.2 "
+			"or later");
 	h->version = version == CQL_V5 ? CQL_V5 : CQL_V4;
 	h->lz4 = h->config->wants_lz4 && cql_supported_has(&options, "COMPRESSION", "lz4");
 	const struct cql_request rq = request_of(h);
@@ -82,10 +83,12 @@ static enum cql_step send_password(
 	if (cql_authenticate_read(message, &class_name, err) != TD_OK)
 		return CQL_STEP_FAILED;
 	if (h->config->username.ptr == NULL)
-		return refuse(err, TD_DENIED, "the server asks for a user and a password, and none is set");
+		return refuse(err, TD_DENIED,
+			"the server asks for a user and a password, and none is set");
 	if (!cql_authenticator_is_known(class_name)) {
 		(void)td_err_set(err, TD_DENIED,
-			"the server's authenticator %.*s is not known to take a password: it is not sent",
+			"the server's authenticator %.*s is not known to take a password: it is "
+			"not sent",
 			TD_SLICE_ARG(class_name));
 		return CQL_STEP_FAILED;
 	}

@@ -1,6 +1,6 @@
-/* What two sides say to each other before the first request (native_protocol_v5.spec section 2.3 and
- * 4.1; v4.spec 4.1): OPTIONS, STARTUP, perhaps a password, perhaps REGISTER. It takes envelopes and
- * writes envelopes: it knows no socket and no clock. One thread. */
+/* What two sides say to each other before the first request (native_protocol_v5.spec section 2.3
+ * and 4.1; v4.spec 4.1): OPTIONS, STARTUP, perhaps a password, perhaps REGISTER. It takes envelopes
+ * and writes envelopes: it knows no socket and no clock. One thread. */
 #ifndef TD_CQL_CLIENT_HANDSHAKE_H
 #define TD_CQL_CLIENT_HANDSHAKE_H
 
@@ -15,13 +15,14 @@ struct cql_handshake_config {
 	enum cql_version version_most; /* the highest that is asked for */
 	bool wants_lz4;                /* where the server has it, too */
 	bool wants_events;             /* REGISTER for all three kinds */
-	/* ptr NULL: none. A password is sent to authenticators that are known to take a plain one, and
-	 * to no others. It never stands in an error. */
+	/* ptr NULL: none. A password is sent to authenticators that are known to take a plain one,
+	 * and to no others. It never stands in an error. */
 	struct td_slice username, password;
 };
 
 enum cql_step {
-	CQL_STEP_MORE,   /* what was written is to be sent, and the answer given to cql_handshake_take() */
+	CQL_STEP_MORE,   /* what was written is to be sent, and the answer given to
+			    cql_handshake_take() */
 	CQL_STEP_READY,  /* requests may be sent */
 	CQL_STEP_FAILED, /* *err says why; close the connection */
 };
@@ -41,15 +42,14 @@ struct cql_handshake {
 };
 
 /* Writes the first request behind `out`. `config` stays until the end. */
-void cql_handshake_begin(struct cql_handshake *h, const struct cql_handshake_config *config,
-	struct td_buf *out);
+void cql_handshake_begin(
+	struct cql_handshake *h, const struct cql_handshake_config *config, struct td_buf *out);
 
 /* Takes an answer and writes the next request behind `out`; look at out->failed.
  *   CQL_STEP_FAILED  with err->code
- *     TD_DENIED    the password is wrong, or there is none and one is wanted, or one may not be sent
- *     TD_MISMATCH  no protocol that both speak
- *     TD_CORRUPT   an answer that does not belong here, or is damaged
- *     TD_UNAVAILABLE  an error of the server, in its words; err->native is its code */
+ *     TD_DENIED    the password is wrong, or there is none and one is wanted, or one may not be
+ * sent TD_MISMATCH  no protocol that both speak TD_CORRUPT   an answer that does not belong here,
+ * or is damaged TD_UNAVAILABLE  an error of the server, in its words; err->native is its code */
 enum cql_step cql_handshake_take(struct cql_handshake *h, const struct cql_frame *frame,
 	struct td_buf *out, struct td_err *err) TD_MUST_CHECK;
 

@@ -108,9 +108,11 @@ static void tell(struct cql_task *task)
 	td_lock_give(&l->lock);
 	enum td_status status = TD_OK;
 	if (l->code != 0)
-		status = td_err_set(&err, TD_NOTFOUND, "look up %s: %s", l->name, gai_strerror(l->code));
+		status = td_err_set(
+			&err, TD_NOTFOUND, "look up %s: %s", l->name, gai_strerror(l->code));
 	else if (l->count == 0)
-		status = td_err_set(&err, TD_NOTFOUND, "look up %s: the name has no address", l->name);
+		status = td_err_set(
+			&err, TD_NOTFOUND, "look up %s: the name has no address", l->name);
 	if (is_awaited)
 		l->fn(l->ctx, status, l->addresses, l->count, &err);
 	let_go(l);

@@ -35,11 +35,11 @@ typedef void cql_lookup_fn(void *ctx, enum td_status status, const struct cql_ad
 	size_t count, const struct td_err *err);
 
 /* Asks for `name`, which may be numeric, anew each time: nothing is kept. On the loop.
- *   TD_OK         fn comes, on a later turn; *ret_lookup is valid until then, or until it is cancelled
- *   TD_INVALID    a name of 256 characters or more
- *   TD_NOMEM      no memory, or no thread */
+ *   TD_OK         fn comes, on a later turn; *ret_lookup is valid until then, or until it is
+ * cancelled TD_INVALID    a name of 256 characters or more TD_NOMEM      no memory, or no thread */
 enum td_status cql_lookup_start(struct cql_loop *loop, const char *name, uint16_t port,
-	cql_lookup_fn *fn, void *ctx, struct cql_lookup **ret_lookup, struct td_err *err) TD_MUST_CHECK;
+	cql_lookup_fn *fn, void *ctx, struct cql_lookup **ret_lookup,
+	struct td_err *err) TD_MUST_CHECK;
 
 /* fn does not come any more. On the loop. The loop may be destroyed afterwards. */
 void cql_lookup_cancel(struct cql_lookup *lookup);

@@ -42,7 +42,8 @@ enum td_status cql_loop_create(
  * NULL is fine. Not on the loop. */
 void cql_loop_destroy(struct cql_loop *loop);
 
-/* Runs `task` on the loop, in the order of posting. Any thread. Not after cql_loop_destroy() began. */
+/* Runs `task` on the loop, in the order of posting. Any thread. Not after cql_loop_destroy() began.
+ */
 void cql_loop_post(struct cql_loop *loop, struct cql_task *task);
 
 /* Runs `task` before the loop waits again, after everything that is ready was looked at: several

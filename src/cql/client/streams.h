@@ -1,6 +1,6 @@
-/* The stream identifiers of one connection (native_protocol_v5.spec section 2.1), and what waits for
- * the answer to each. An identifier whose request was given up is not used again until its answer
- * has come: else the answer would go to another request. One thread. */
+/* The stream identifiers of one connection (native_protocol_v5.spec section 2.1), and what waits
+ * for the answer to each. An identifier whose request was given up is not used again until its
+ * answer has come: else the answer would go to another request. One thread. */
 #ifndef TD_CQL_CLIENT_STREAMS_H
 #define TD_CQL_CLIENT_STREAMS_H
 
@@ -41,8 +41,8 @@ void cql_streams_give_up(struct cql_streams *s, int stream);
 /* Its answer is here: it is free again. *ret_owner is set for CQL_STREAM_OWNED. Any number. */
 enum cql_stream_kind cql_streams_answered(struct cql_streams *s, int stream, void **ret_owner);
 
-/* Takes the next one that has an owner, from *at on (0 at first), and moves *at; NULL: none is left.
- * For when a connection ends. */
+/* Takes the next one that has an owner, from *at on (0 at first), and moves *at; NULL: none is
+ * left. For when a connection ends. */
 void *cql_streams_pop(struct cql_streams *s, size_t *at);
 
 static inline size_t cql_streams_in_use(const struct cql_streams *s)

@@ -19,7 +19,8 @@ struct cql_timer {
 	cql_timer_fn *fire;
 	uint64_t due_ms; /* of the monotonic clock */
 	bool is_set;
-	struct cql_timer *child, *next, *prev; /* prev: the left sibling, or the parent of the first */
+	struct cql_timer *child, *next,
+		*prev; /* prev: the left sibling, or the parent of the first */
 };
 
 struct cql_timers {

@@ -157,9 +157,13 @@ static void say(struct scene *s, const void *bytes, size_t len)
 
 #define OPTIONS "\x04\0\0\0\x05\0\0\0\0"
 /* {"PROTOCOL_VERSIONS": ["4/v4"]} */
-#define SUPPORTED "\x84\0\0\0\x06\0\0\0\x1d\0\1\0\x11PROTOCOL_VERSIONS\0\1\0\x04" "4/v4"
-#define READY      "\x84\0\0\0\x02\0\0\0\0"
-#define QUERY      "\x04\0\0\0\x07\0\0\0\x03" "abc" /* the body does not matter to a connection */
+#define SUPPORTED                                                       \
+	"\x84\0\0\0\x06\0\0\0\x1d\0\1\0\x11PROTOCOL_VERSIONS\0\1\0\x04" \
+	"4/v4"
+#define READY "\x84\0\0\0\x02\0\0\0\0"
+#define QUERY                      \
+	"\x04\0\0\0\x07\0\0\0\x03" \
+	"abc" /* the body does not matter to a connection */
 
 static void skip_startup(struct scene *s)
 {
@@ -197,16 +201,27 @@ static void listen_somewhere(struct scene *s)
 static void begin(struct scene *s)
 {
 	struct td_err err = TD_ERR_INIT;
-	*s = (struct scene){.open = {.run = run_open}, .send = {.run = run_send},
-		.close = {.run = run_close}, .peer = -1};
+	*s = (struct scene){.open = {.run = run_open},
+		.send = {.run = run_send},
+		.close = {.run = run_close},
+		.peer = -1};
 	assert_int_equal(cql_loop_create("test", &s->loop, &err), TD_OK);
 	s->config = (struct cql_conn_config){.loop = s->loop,
 		.handshake = {.version_most = CQL_V5},
-		.connect_ms = 5000, .heartbeat_ms = 60000, .heartbeat_timeout_ms = 5000,
-		.in_flight_most = CALLS, .orphans_most = 1, .body_most = 1000, .unsent_most = 1000,
-		.ready = on_ready, .event = on_event, .closed = on_closed, .ctx = s};
+		.connect_ms = 5000,
+		.heartbeat_ms = 60000,
+		.heartbeat_timeout_ms = 5000,
+		.in_flight_most = CALLS,
+		.orphans_most = 1,
+		.body_most = 1000,
+		.unsent_most = 1000,
+		.ready = on_ready,
+		.event = on_event,
+		.closed = on_closed,
+		.ctx = s};
 	for (size_t i = 0; i < CALLS; i++)
-		s->items[i] = (struct item){.scene = s, .timeout_ms = LIMIT_MS,
+		s->items[i] = (struct item){.scene = s,
+			.timeout_ms = LIMIT_MS,
 			.call = {.envelope = TD_SLICE(QUERY), .done = on_done}};
 	listen_somewhere(s);
 }
@@ -261,11 +276,20 @@ static void test_answers_go_to_whoever_asked(void **state)
 	begin(&s);
 	connect_and_shake_hands(&s);
 	send_items(&s, 0, 3);
-	EXPECT(&s, "\x04\0\0\0\x07\0\0\0\x03" "abc" "\x04\0\0\1\x07\0\0\0\x03" "abc"
-		   "\x04\0\0\2\x07\0\0\0\x03" "abc");
-	SAY(&s, "\x84\0\0\2\x08\0\0\0\x05" "third" "\x84\0\0\0\x08\0\0");
+	EXPECT(&s, "\x04\0\0\0\x07\0\0\0\x03"
+		   "abc"
+		   "\x04\0\0\1\x07\0\0\0\x03"
+		   "abc"
+		   "\x04\0\0\2\x07\0\0\0\x03"
+		   "abc");
+	SAY(&s, "\x84\0\0\2\x08\0\0\0\x05"
+		"third"
+		"\x84\0\0\0\x08\0\0");
 	wait_told(&s.items[2]);
-	SAY(&s, "\0\x05" "first" "\x84\0\0\1\x08\0\0\0\x06" "second");
+	SAY(&s, "\0\x05"
+		"first"
+		"\x84\0\0\1\x08\0\0\0\x06"
+		"second");
 	wait_told(&s.items[0]);
 	wait_told(&s.items[1]);
 	static const char *const bodies[] = {"first", "second", "third"};
@@ -293,8 +317,12 @@ static void test_a_late_answer_reaches_nobody(void **state)
 	assert_true(s.items[0].may_have_run);
 	assert_non_null(strstr(s.items[0].text, "127.0.0.1:"));
 	send_items(&s, 1, 2);
-	EXPECT(&s, "\x04\0\0\1\x07\0\0\0\x03" "abc"); /* stream 1: 0 is not free */
-	SAY(&s, "\x84\0\0\0\x08\0\0\0\x04" "late" "\x84\0\0\1\x08\0\0\0\x04" "mine");
+	EXPECT(&s, "\x04\0\0\1\x07\0\0\0\x03"
+		   "abc"); /* stream 1: 0 is not free */
+	SAY(&s, "\x84\0\0\0\x08\0\0\0\x04"
+		"late"
+		"\x84\0\0\1\x08\0\0\0\x04"
+		"mine");
 	wait_told(&s.items[1]);
 	assert_memory_equal(s.items[1].body, "mine", 4);
 	finish(&s);
@@ -422,7 +450,8 @@ static void test_a_password_is_not_sent_to_a_stranger(void **state)
 	EXPECT(&s, OPTIONS);
 	SAY(&s, SUPPORTED);
 	skip_startup(&s);
-	SAY(&s, "\x84\0\0\0\x03\0\0\0\x0d\0\x0b" "com.evil.Me");
+	SAY(&s, "\x84\0\0\0\x03\0\0\0\x0d\0\x0b"
+		"com.evil.Me");
 	wait_flag(&s.is_closed);
 	assert_int_equal(s.closed_err.code, TD_DENIED);
 	assert_non_null(strstr(s.closed_err.text, "com.evil.Me"));
@@ -473,7 +502,8 @@ static void test_events_come_without_being_asked_for(void **state)
 	struct scene s;
 	begin(&s);
 	connect_and_shake_hands(&s);
-	SAY(&s, "\x84\0\xff\xff\x0c\0\0\0\0" "\x84\0\xff\xff\x0c\0\0\0\0");
+	SAY(&s, "\x84\0\xff\xff\x0c\0\0\0\0"
+		"\x84\0\xff\xff\x0c\0\0\0\0");
 	assert_true(wait_until(has_two_events, &s, LIMIT_MS));
 	SAY(&s, "\x84\0\0\3\x08\0\0\0\0"); /* an answer to nothing */
 	wait_flag(&s.is_closed);

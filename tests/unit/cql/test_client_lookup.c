@@ -16,7 +16,8 @@
 static atomic_bool may_answer;
 static atomic_uint answered;
 
-static struct addrinfo *make_info(const struct sockaddr *address, socklen_t len, struct addrinfo *next)
+static struct addrinfo *make_info(
+	const struct sockaddr *address, socklen_t len, struct addrinfo *next)
 {
 	struct addrinfo *info = td_alloc_zero(sizeof(*info) + sizeof(struct sockaddr_in6));
 	assert_non_null(info);
@@ -71,8 +72,8 @@ struct scene {
 	_Atomic bool is_started, is_canceled, is_told;
 };
 
-static void tell(void *ctx, enum td_status status, const struct cql_address *addresses, size_t count,
-	const struct td_err *err)
+static void tell(void *ctx, enum td_status status, const struct cql_address *addresses,
+	size_t count, const struct td_err *err)
 {
 	struct scene *s = ctx;
 	s->status = status;
@@ -105,7 +106,8 @@ static bool flag_is_set(void *ctx)
 static void begin(struct scene *s, const char *name)
 {
 	struct td_err err = TD_ERR_INIT;
-	*s = (struct scene){.name = name, .start = {.run = run_start}, .cancel = {.run = run_cancel}};
+	*s = (struct scene){
+		.name = name, .start = {.run = run_start}, .cancel = {.run = run_cancel}};
 	assert_int_equal(cql_loop_create("test", &s->loop, &err), TD_OK);
 	cql_loop_post(s->loop, &s->start);
 	assert_true(wait_until(flag_is_set, &s->is_started, LIMIT_MS));

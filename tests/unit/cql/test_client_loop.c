@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define LIMIT_MS 10000
-#define EACH 500
+#define EACH     500
 
 static struct cql_loop *make(void)
 {
@@ -105,7 +105,9 @@ static void defer_twice(struct cql_task *task)
 static void test_what_is_deferred_runs_once_at_the_end_of_the_turn(void **state)
 {
 	(void)state;
-	struct scene s = {.task = {.run = defer_twice}, .other = {.run = run_other}, .third = {.run = run_third}};
+	struct scene s = {.task = {.run = defer_twice},
+		.other = {.run = run_other},
+		.third = {.run = run_third}};
 	s.loop = make();
 	cql_loop_post(s.loop, &s.task);
 	cql_loop_post(s.loop, &s.other);
@@ -141,7 +143,9 @@ static void set_timers(struct cql_task *task)
 static void test_a_timer_fires_at_its_time_and_a_cleared_one_never(void **state)
 {
 	(void)state;
-	struct scene s = {.task = {.run = set_timers}, .timer = {.fire = fire}, .cleared = {.fire = fire_never}};
+	struct scene s = {.task = {.run = set_timers},
+		.timer = {.fire = fire},
+		.cleared = {.fire = fire_never}};
 	s.loop = make();
 	cql_loop_post(s.loop, &s.task);
 	wait_for(&s);
