@@ -4,6 +4,7 @@
  *	checkout: hash ─► CHECKOUT ── ok ──► done
  *	                     └─ exists ─► sign in ─► subscribe ─► done
  *	sign in:  THROTTLE_TAKE ─► LOGIN_GET ─► verify ─► SESSION_CREATE ─► done
+ *	                               └──── another password meanwhile, once
  *	reset:    RESET_GET ─► hash ─► RESET_USE ─► SESSION_CREATE ─► done
  */
 #include "app/account.h"
@@ -58,12 +59,14 @@ static void put_session(struct store_op *op, const struct app_new_session *sessi
 	row->expires_at = now_ms + session->ttl_ms;
 }
 
-static bool prepare_session(
-	struct app_flow *flow, const struct app_new_session *session, struct td_slice user_id)
+/* For who has shown the password with this hash: where another is set meanwhile, none begins. */
+static bool prepare_session(struct app_flow *flow, const struct app_new_session *session,
+	struct td_slice user_id, struct td_slice password_hash)
 {
 	if (!app_flow_op(flow, STORE_SESSION_CREATE))
 		return false;
 	put_session(flow->op, session, user_id, flow->now_ms);
+	flow->op->in.password_hash = td_arena_slice(&flow->op->arena, password_hash);
 	return !flow->op->arena.failed;
 }
 
@@ -124,9 +127,18 @@ static enum app_next refuse_sign_in(struct app_flow *flow)
 		"The e-mail address and the password do not belong together.");
 }
 
+static enum app_next sign_in_look(struct app_flow *flow);
+
+/* Another password was set while this one was verified: it is verified against that one. */
 static enum app_next sign_in_created(struct app_flow *flow, enum td_status status)
 {
-	return status == TD_OK ? app_flow_done(flow) : refuse_sign_in(flow);
+	struct app_sign_in *s = sign_in_of(flow);
+	if (status == TD_OK)
+		return app_flow_done(flow);
+	if (s->looked_again)
+		return refuse_sign_in(flow);
+	s->looked_again = true;
+	return sign_in_look(flow);
 }
 
 static enum app_next sign_in_verified(struct app_flow *flow, enum td_status status)
@@ -138,7 +150,7 @@ static enum app_next sign_in_verified(struct app_flow *flow, enum td_status stat
 	if (!flow->hash.matches)
 		return refuse_sign_in(flow);
 	return go_on(flow,
-		prepare_session(flow, &s->session, s->user_id) &&
+		prepare_session(flow, &s->session, s->user_id, flow->hash.hash) &&
 			put_throttles(flow->op, s->email, s->address),
 		sign_in_created);
 }
@@ -160,18 +172,23 @@ static enum app_next sign_in_found(struct app_flow *flow, enum td_status status)
 	return APP_NEXT_HASH;
 }
 
+static enum app_next sign_in_look(struct app_flow *flow)
+{
+	if (!app_flow_op(flow, STORE_LOGIN_GET))
+		return app_flow_no_memory(flow);
+	flow->op->in.user.email = td_arena_slice(
+		&flow->op->arena, trim_email(sign_in_of(flow)->email));
+	return go_on(flow, !flow->op->arena.failed, sign_in_found);
+}
+
 static enum app_next sign_in_taken(struct app_flow *flow, enum td_status status)
 {
-	struct app_sign_in *s = sign_in_of(flow);
 	if (status == TD_LIMITED) {
 		flow->retry_ms = flow->op->out.retry_ms;
 		return app_flow_refuse(flow, TD_PROBLEM_TOO_MANY_REQUESTS,
 			"There were too many tries with a wrong password.");
 	}
-	if (!app_flow_op(flow, STORE_LOGIN_GET))
-		return app_flow_no_memory(flow);
-	flow->op->in.user.email = td_arena_slice(&flow->op->arena, trim_email(s->email));
-	return go_on(flow, !flow->op->arena.failed, sign_in_found);
+	return sign_in_look(flow);
 }
 
 /* Counted before it is verified, so that tries at the same time count too; success takes it back.
@@ -188,6 +205,7 @@ static enum app_next sign_in_take(struct app_flow *flow, enum td_status status)
 
 void app_sign_in_begin(struct app_sign_in *sign_in)
 {
+	sign_in->looked_again = false;
 	sign_in->flow.step = sign_in_take;
 }
 
@@ -358,7 +376,7 @@ static enum app_next reset_used(struct app_flow *flow, enum td_status status)
 	if (status != TD_OK)
 		return refuse_reset(flow);
 	return go_on(flow,
-		prepare_session(flow, &r->session, r->user_id) &&
+		prepare_session(flow, &r->session, r->user_id, td_slice_str(flow->hash.made)) &&
 			put_throttles(flow->op, r->email, td_slice(NULL, 0)),
 		reset_signed_in);
 }

@@ -35,6 +35,9 @@ struct app_sign_in {
 	size_t memory; /* bytes, for the hash of an account that is not there */
 
 	struct td_slice user_id; /* the result */
+
+	/* The flow's own. */
+	bool looked_again;
 };
 
 void app_sign_in_begin(struct app_sign_in *sign_in);
@@ -85,7 +88,7 @@ struct app_reset {
 	size_t memory;
 
 	struct td_slice email; /* the result: whose it is */
-	bool signed_in;        /* false: the user was deleted meanwhile */
+	bool signed_in;        /* false: the user was deleted, or has another password by now */
 
 	/* The flow's own. */
 	struct td_slice user_id;

@@ -71,8 +71,9 @@ struct store_op;
  *   them or none. TD_OK. TD_EXISTS: the e-mail address (or the id) is taken. TD_NOTFOUND: the
  *   package is gone.
  * - SESSION_CREATE: in.session is inserted; the session of in.old_hash ends (all zero: none); of
- *   in.throttles the first is forgotten and the others count one less. TD_OK. TD_NOTFOUND: there is
- *   no such user.
+ *   in.throttles the first is forgotten and the others count one less; but only while the user's
+ *   password hash is in.password_hash (NULL: none is set). TD_OK. TD_NOTFOUND: it is another, or
+ *   there is no such user; nothing was written.
  * - SESSION_END: by in.session.hash. TD_OK, where there was none too.
  * - THROTTLE_TAKE: each of in.throttles counts one more; a count that is not there, or whose window
  *   has ended at now_ms, begins at one with a window of in.window_ms. TD_OK. TD_LIMITED: one is

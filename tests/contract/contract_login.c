@@ -1,6 +1,7 @@
 /* Sessions, passwords, links that reset them, throttles; leases, the test clock and the sweep. */
 #include "contract_selling.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HASH_TEXT "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA"
@@ -216,6 +217,62 @@ static void test_reset_expires_and_a_later_one_voids_it(void **state)
 	contract_expect(c->store, op, TD_NOTFOUND);
 }
 
+static struct store_op *session_for(uint8_t seed, struct td_slice password_hash)
+{
+	struct store_op *op = session_op(STORE_SESSION_CREATE, seed);
+	op->in.password_hash = td_arena_slice(&op->arena, password_hash);
+	return op;
+}
+
+/* Who has shown a password that is no longer the user's gets no session for it. */
+static void test_session_needs_the_password_in_force(void **state)
+{
+	struct contract *c = *state;
+	selling_prepare(c);
+	contract_expect(c->store, session_for(1, TD_SLICE(HASH_TEXT)), TD_NOTFOUND);
+	contract_expect(c->store, reset_create(5), TD_OK);
+	contract_expect(c->store, reset(STORE_RESET_USE, 5, 0), TD_OK);
+	contract_expect(c->store, session_for(2, td_slice(NULL, 0)), TD_NOTFOUND);
+	contract_expect(c->store, session_for(3, TD_SLICE(HASH_TEXT "A")), TD_NOTFOUND);
+	contract_expect(c->store, session_for(4, TD_SLICE(HASH_TEXT)), TD_OK);
+	for (uint8_t seed = 1; seed <= 3; seed++)
+		contract_expect(c->store, whose(seed, 0), TD_DENIED);
+	check_session(c, 4);
+}
+
+#define CROWD 24
+
+/* Sessions begin and the password is set, all at once: whichever comes first, none is left that the
+ * old password began. */
+static void test_session_does_not_outlive_a_reset_at_the_same_time(void **state)
+{
+	struct contract *c = *state;
+	struct store *other = contract_open(c, false);
+	struct td_slice before = td_slice(NULL, 0);
+	char hash[2][8];
+	selling_prepare(c);
+	for (unsigned round = 0; round < 8; round++) {
+		struct contract_crowd *crowd = crowd_new(CROWD + 1);
+		contract_expect(c->store, reset_create(5), TD_OK);
+		struct store_op *op = reset(STORE_RESET_USE, 5, 0);
+		(void)snprintf(hash[round % 2], sizeof(hash[0]), "hash%u", round);
+		op->in.password_hash = td_slice_str(hash[round % 2]);
+		for (uint8_t i = 0; i < CROWD; i++) {
+			crowd_submit(crowd, c->store, session_for((uint8_t)(100 + i), before));
+			if (i == 3 * round)
+				crowd_submit(crowd, other, op);
+		}
+		assert_true(crowd_wait(crowd, 10000));
+		assert_int_equal(
+			crowd_count(crowd, TD_OK) + crowd_count(crowd, TD_NOTFOUND), CROWD + 1);
+		crowd_free(crowd);
+		for (uint8_t i = 0; i < CROWD; i++)
+			contract_expect(c->store, whose((uint8_t)(100 + i), 0), TD_DENIED);
+		before = td_slice_str(hash[round % 2]);
+	}
+	contract_close(c, other);
+}
+
 /* ---- throttles */
 
 static const struct store_throttle throttles[] = {{{"account:1", 9}, 2}, {{"address:1", 9}, 3}};
@@ -353,6 +410,8 @@ int contract_run_login(void)
 		CONTRACT_TEST(test_login_without_a_password_has_none),
 		CONTRACT_TEST(test_reset_works_once_and_ends_all_sessions),
 		CONTRACT_TEST(test_reset_expires_and_a_later_one_voids_it),
+		CONTRACT_TEST(test_session_needs_the_password_in_force),
+		CONTRACT_TEST(test_session_does_not_outlive_a_reset_at_the_same_time),
 		CONTRACT_TEST(test_throttle_limits_until_its_window_ends),
 		CONTRACT_TEST(test_throttle_is_given_back),
 		CONTRACT_TEST(test_lease_is_one_owners_until_it_expires),

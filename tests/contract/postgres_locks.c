@@ -260,6 +260,68 @@ static void race(struct contract *c, struct store *store, int number)
 	crowd_free(crowd);
 }
 
+/* ---- a session begins while the password is set */
+
+static struct store_op *session(enum store_op_kind kind, uint8_t seed)
+{
+	struct store_op *op = contract_op(kind);
+	memset(op->in.session.hash, seed, TD_SHA256_SIZE);
+	op->in.session.user_id = TD_SLICE("u0");
+	op->in.session.created_at = op->now_ms;
+	op->in.session.expires_at = op->now_ms + 60000;
+	return op;
+}
+
+static void expect_no_session(struct contract *c, uint8_t seed)
+{
+	struct store_op *op = contract_op(STORE_AUTHORIZE);
+	op->auth.kind = STORE_AUTH_SESSION;
+	memset(op->auth.hash, seed, TD_SHA256_SIZE);
+	contract_expect(c->store, op, TD_DENIED);
+}
+
+/* Ours has to wait for the other client, which then commits. */
+static void end_behind(struct contract *c, struct store_op *op, enum td_status expected)
+{
+	struct pgdb *db = c->db;
+	struct contract_crowd *crowd = crowd_new(1);
+	crowd_submit(crowd, c->store, op);
+	assert_true(comes(db->holder, OURS_WAITS_FOR "_type = 'Lock'"));
+	pgdb_run(db->holder, "COMMIT");
+	assert_true(crowd_wait(crowd, 5000));
+	assert_int_equal(crowd_count(crowd, expected), 1);
+	crowd_free(crowd);
+	pgdb_let_go(db);
+}
+
+/* The password was set first: the old one begins no session. */
+static void test_lock_of_a_new_password_keeps_a_session_out(void **state)
+{
+	struct contract *c = *state;
+	make_users(c, 1);
+	lock_by(c, "UPDATE users SET password_hash = 'new' WHERE id = 'u0'");
+	end_behind(c, session(STORE_SESSION_CREATE, 1), TD_NOTFOUND);
+	expect_no_session(c, 1);
+}
+
+/* The session was first: it ends with all others. */
+static void test_lock_of_a_new_session_ends_with_it(void **state)
+{
+	struct contract *c = *state;
+	make_users(c, 1);
+	struct store_op *op = session(STORE_RESET_CREATE, 5);
+	op->in.user.email = TD_SLICE("u0@example.org");
+	contract_expect(c->store, op, TD_OK);
+	lock_by(c, "SELECT 1 FROM users WHERE id = 'u0' FOR NO KEY UPDATE");
+	struct pgdb *db = c->db;
+	pgdb_run(db->holder, "INSERT INTO sessions (hash, user_id, created_at, expires_at)"
+			     " VALUES (decode(repeat('01', 32), 'hex'), 'u0', now(), 'infinity')");
+	op = session(STORE_RESET_USE, 5);
+	op->in.password_hash = TD_SLICE("new");
+	end_behind(c, op, TD_OK);
+	expect_no_session(c, 1);
+}
+
 /* A database whose transactions may fail to serialize. */
 static void test_conflict_by_a_serialization_failure_ends_well(void **state)
 {
@@ -286,6 +348,8 @@ int pgdb_run_locks(void)
 		CONTRACT_TEST(test_lock_on_a_row_keeps_others_waiting_shortly),
 		CONTRACT_TEST(test_lock_ends_with_the_deadline),
 		CONTRACT_TEST(test_lock_on_the_keys_holds_up_no_reader),
+		CONTRACT_TEST(test_lock_of_a_new_password_keeps_a_session_out),
+		CONTRACT_TEST(test_lock_of_a_new_session_ends_with_it),
 		CONTRACT_TEST(test_conflict_ten_in_a_row_end_well),
 		CONTRACT_TEST(test_conflict_without_end_ends_at_the_deadline),
 		CONTRACT_TEST(test_conflict_by_a_deadlock_ends_well),

@@ -15,6 +15,11 @@ static const char *hex_of(struct td_arena *arena, const uint8_t hash[TD_SHA256_S
 	return td_arena_strndup(arena, hex, sizeof(hex) - 1);
 }
 
+static const char *text_or_null(struct td_arena *arena, struct td_slice text)
+{
+	return text.ptr != NULL ? pg_sql_text(arena, text) : NULL;
+}
+
 /* ---- looking up
  * ---------------------------------------------------------------------------------------- */
 
@@ -83,15 +88,19 @@ enum td_status pg_reset_get(
 /* ---- sessions
  * ------------------------------------------------------------------------------------------ */
 
+/* The user's row is locked: whoever sets another password waits for the session, and then ends it
+ * too; or was faster, and the hash is another. */
 static enum td_status insert_session(struct pg_lane *l, const struct connect_limit *limit,
 	struct store_op *op, bool *ret_there, struct td_err *err)
 {
 	const struct store_session *s = &op->in.session;
 	const char *params[] = {hex_of(&op->arena, s->hash), pg_sql_text(&op->arena, s->user_id),
-		pg_sql_time(&op->arena, s->created_at), pg_sql_time(&op->arena, s->expires_at)};
+		pg_sql_time(&op->arena, s->created_at), pg_sql_time(&op->arena, s->expires_at),
+		text_or_null(&op->arena, op->in.password_hash)};
 	return pg_sql_finds(l, limit,
-		"WITH u AS (SELECT id FROM users WHERE id = $2), made AS (INSERT INTO sessions"
-		" (hash, user_id, created_at, expires_at)"
+		"WITH u AS (SELECT id FROM users WHERE id = $2"
+		" AND password_hash IS NOT DISTINCT FROM $5::text FOR NO KEY UPDATE),"
+		" made AS (INSERT INTO sessions (hash, user_id, created_at, expires_at)"
 		" SELECT decode($1, 'hex'), id, $3::timestamptz, $4::timestamptz FROM u"
 		" ON CONFLICT DO NOTHING) SELECT id FROM u",
 		params, TD_ARRAY_LEN(params), ret_there, err);
@@ -221,6 +230,17 @@ static enum td_status run_reset_create(
 		params, TD_ARRAY_LEN(params), err);
 }
 
+/* A statement of its own, after the user's row was waited for: so it sees a session that was being
+ * made meanwhile. */
+static enum td_status delete_sessions(struct pg_lane *l, const struct connect_limit *limit,
+	struct store_op *op, struct td_err *err)
+{
+	const char *params[] = {pg_sql_text(&op->arena, op->out.user.id)};
+	bool found;
+	return pg_sql_finds(
+		l, limit, "DELETE FROM sessions WHERE user_id = $1", params, 1, &found, err);
+}
+
 /* After a loss the link is gone, but nobody else can have set this very hash. */
 static enum td_status run_reset_use(
 	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
@@ -231,11 +251,12 @@ static enum td_status run_reset_use(
 	enum td_status status = ask_user(l, limit, t,
 		"WITH p AS (DELETE FROM password_resets WHERE hash = decode($2, 'hex')"
 		" AND expires_at > $3::timestamptz RETURNING user_id),"
-		" done AS (UPDATE users SET password_hash = $1 FROM p WHERE users.id = p.user_id),"
-		" gone AS (DELETE FROM sessions USING p WHERE sessions.user_id = p.user_id)"
+		" done AS (UPDATE users SET password_hash = $1 FROM p WHERE users.id = p.user_id)"
 		" SELECT " USER_COLUMNS " FROM users u JOIN p ON p.user_id = u.id",
 		params, TD_ARRAY_LEN(params), err);
-	if (status == TD_OK && t->outcome == TD_NOTFOUND && op->tried.repeated)
+	if (status == TD_OK && t->outcome == TD_OK)
+		status = delete_sessions(l, limit, op, err);
+	else if (status == TD_OK && t->outcome == TD_NOTFOUND && op->tried.repeated)
 		status = ask_user(l, limit, t,
 			"SELECT " USER_COLUMNS " FROM users u WHERE u.password_hash = $1", params,
 			1, err);
@@ -255,8 +276,8 @@ static enum td_status insert_user(struct pg_lane *l, const struct connect_limit 
 	struct td_arena *a = &op->arena;
 	const char *params[] = {pg_sql_text(a, u->id), pg_sql_text(a, u->email),
 		pg_sql_text(a, u->first_name), pg_sql_text(a, u->last_name),
-		u->company.ptr != NULL ? pg_sql_text(a, u->company) : NULL,
-		pg_sql_text(a, op->in.password_hash), pg_sql_time(a, op->now_ms)};
+		text_or_null(a, u->company), pg_sql_text(a, op->in.password_hash),
+		pg_sql_time(a, op->now_ms)};
 	return pg_sql_finds(l, limit,
 		"INSERT INTO users (id, email, first_name, last_name, company, password_hash,"
 		" created_at, updated_at)"

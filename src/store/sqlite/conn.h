@@ -100,7 +100,8 @@
 		" ON CONFLICT DO NOTHING")                                                         \
 	X(SESSION_BY_HASH, "SELECT user_id FROM sessions WHERE hash = ?1 AND expires_at > ?2")     \
 	X(SESSION_INSERT, "INSERT INTO sessions (hash, user_id, created_at, expires_at)"           \
-			  " SELECT ?1, id, ?3, ?4 FROM users WHERE id = ?2")                       \
+			  " SELECT ?1, id, ?3, ?4 FROM users"                                      \
+			  " WHERE id = ?2 AND password_hash IS ?5")                                \
 	X(SESSION_DELETE, "DELETE FROM sessions WHERE hash = ?1")                                  \
 	X(SESSION_DELETE_OF_USER, "DELETE FROM sessions WHERE user_id = ?1")                       \
 	X(THROTTLE_TAKE, "INSERT INTO throttles (subject, count, expires_at) VALUES (?1, 1, ?3)"   \

@@ -77,6 +77,7 @@ static enum td_status insert_session(struct sqlite_conn *conn, struct store_op *
 	sqlite_bind_slice(stmt, 2, s->user_id);
 	sqlite_bind_number(stmt, 3, s->created_at);
 	sqlite_bind_number(stmt, 4, s->expires_at);
+	sqlite_bind_optional(stmt, 5, op->in.password_hash);
 	enum td_status status = sqlite_conn_finish(conn, stmt, &op->err);
 	return status == TD_OK && sqlite3_changes(conn->db) == 0 ? TD_NOTFOUND : status;
 }

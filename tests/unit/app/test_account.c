@@ -137,8 +137,9 @@ static void test_sign_in_with_the_right_password(void **state)
 	struct drive *d = *state;
 	struct app_sign_in s = sign_in_make(d);
 	struct store_op *op = sign_in_start(d, &s);
+	struct td_slice hash = hash_of(d, "correct horse");
 	op->out.user.id = TD_SLICE("u1");
-	op->out.password_hash = hash_of(d, "correct horse");
+	op->out.password_hash = hash;
 	expect_hash(&s.flow, TD_OK, /* verifies= */ true);
 	op = expect_op(d, &s.flow, TD_OK, STORE_SESSION_CREATE);
 	assert_slice(op->in.session.user_id, "u1");
@@ -146,8 +147,51 @@ static void test_sign_in_with_the_right_password(void **state)
 	assert_int_equal(op->in.old_hash[0], 2);
 	assert_int_equal(op->in.session.expires_at, NOW + 30 * DAY);
 	assert_int_equal(op->in.throttle_count, 2);
+	assert_true(td_slice_equal(op->in.password_hash, hash));
 	expect_done(&s.flow, TD_OK);
 	assert_slice(s.user_id, "u1");
+}
+
+static void sign_in_found(struct drive *d, struct app_sign_in *s, const char *password)
+{
+	struct store_op *op = d->ops[d->count - 1];
+	assert_int_equal(op->kind, STORE_LOGIN_GET);
+	op->out.user.id = TD_SLICE("u1");
+	op->out.password_hash = hash_of(d, password);
+	expect_hash(&s->flow, TD_OK, /* verifies= */ true);
+}
+
+/* The password is set anew between verifying the old one and beginning the session: the answer is
+ * as for a wrong one. */
+static void test_sign_in_with_a_password_that_is_being_replaced(void **state)
+{
+	struct drive *d = *state;
+	struct app_sign_in s = sign_in_make(d);
+	(void)sign_in_start(d, &s);
+	sign_in_found(d, &s, "correct horse");
+	(void)expect_op(d, &s.flow, TD_OK, STORE_SESSION_CREATE);
+	(void)expect_op(d, &s.flow, TD_NOTFOUND, STORE_LOGIN_GET);
+	sign_in_found(d, &s, "another one");
+	expect_refused(&s.flow, TD_OK, TD_PROBLEM_UNAUTHORIZED);
+}
+
+/* Only its hash is another: it is looked at once more, and not for ever. */
+static void test_sign_in_looks_again_once(void **state)
+{
+	struct drive *d = *state;
+	for (int i = 0; i < 2; i++) {
+		struct app_sign_in s = sign_in_make(d);
+		(void)sign_in_start(d, &s);
+		sign_in_found(d, &s, "correct horse");
+		(void)expect_op(d, &s.flow, TD_OK, STORE_SESSION_CREATE);
+		(void)expect_op(d, &s.flow, TD_NOTFOUND, STORE_LOGIN_GET);
+		sign_in_found(d, &s, "correct horse");
+		(void)expect_op(d, &s.flow, TD_OK, STORE_SESSION_CREATE);
+		if (i == 0)
+			expect_done(&s.flow, TD_OK);
+		else
+			expect_refused(&s.flow, TD_NOTFOUND, TD_PROBLEM_UNAUTHORIZED);
+	}
 }
 
 /* A wrong password, an unknown address and an account without a password: the same steps up to the
@@ -559,6 +603,8 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 		DRIVEN(test_sign_in_with_the_right_password),
+		DRIVEN(test_sign_in_with_a_password_that_is_being_replaced),
+		DRIVEN(test_sign_in_looks_again_once),
 		DRIVEN(test_sign_in_tells_no_difference),
 		DRIVEN(test_account_is_counted_without_case),
 		DRIVEN(test_sign_in_over_the_limit),
