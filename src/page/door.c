@@ -64,13 +64,10 @@ static void signed_in(struct call *call, struct app_flow *flow)
 	}
 }
 
-/* Who is signed in already (a form that was sent twice) is led on as if this were the first. */
+/* Under a session that is in force too: it may be another person's, or have been planted. It ends
+ * where the new one begins. */
 static void then_post_sign_in(struct page_call *pc)
 {
-	if (page_call_is_signed_in(pc)) {
-		lead_on(pc);
-		return;
-	}
 	if (!pc->is_genuine) {
 		page_form_wrong(&pc->form, NULL, "form.old");
 		show_sign_in(pc, 403);

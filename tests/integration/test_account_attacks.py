@@ -50,6 +50,13 @@ def actions(shop, email):
         "WHERE u.email = ? ORDER BY h.seq", email)]
 
 
+def reset_link(shop, email):
+    shop.env["PUBLIC_URL"] = shop.url
+    link = shop.run("user", "reset-password", email).stdout.strip()[len(shop.url):]
+    del shop.env["PUBLIC_URL"]
+    return link
+
+
 # ---- sessions
 
 def test_a_session_that_somebody_planted_is_never_used(shop, email):
@@ -65,6 +72,98 @@ def test_a_session_that_somebody_planted_is_never_used(shop, email):
         attacker = Browser(shop)
         attacker.cookies["session"] = planted
         assert attacker.get("/account").location == "/sign-in?next=/account"
+
+
+def planted_between(shop, attacker, path, button, fields):
+    """The victim's page is open, the attacker's session comes, the button is pressed: and pressed
+    again where the form is shown again. The victim's browser and the last answer."""
+    victim = Browser(shop)
+    page = victim.get(path)
+    victim.cookies["session"] = attacker.cookies["session"]
+    answer = victim.press(page, button, **fields)
+    assert answer.status == 403 and "Nothing was done; send it again." in answer.words
+    assert victim.cookies["session"] == attacker.cookies["session"]
+    return victim, answer
+
+
+def test_signing_in_under_anothers_session_ends_it(shop, ana, email, unique):
+    theirs = f"{unique()}@example.com"
+    attacker = subscriber(shop, theirs)
+    right = {"email": email, "password": "correct horse"}
+    victim, page = planted_between(shop, attacker, "/sign-in", "Sign in", right)
+    wrong = victim.press(page, "Sign in", email=email, password="wrong password")
+    assert wrong.status == 422 and "do not belong together" in wrong.words
+    assert victim.cookies["session"] == attacker.cookies["session"], "still the old one"
+    answer = victim.press(wrong, "Sign in", **right)
+    assert answer.location == "/account"
+    assert victim.cookies["session"] not in (attacker.cookies["session"], ana.cookies["session"])
+    account = victim.get("/account")
+    assert email in account.source and theirs not in account.source
+    assert attacker.get("/account").location == "/sign-in?next=/account", "it has ended"
+    assert ana.get("/account").status == 200, "the owner's other browser stays signed in"
+
+
+def test_signing_in_again_makes_another_session(shop, ana, email):
+    before = ana.cookies["session"]
+    token = ana.get("/account/cancel").form("Cancel subscription")["fields"]["csrf_token"]
+    login = {"email": email, "password": "correct horse", "csrf_token": token}
+    for forged in ("", "A" * 43):
+        assert ana.request("POST", "/sign-in", {**login, "csrf_token": forged}).status == 403
+    assert ana.request("POST", "/sign-in", {**login, "password": "wrong"}).status == 422
+    assert ana.cookies["session"] == before
+    assert ana.request("POST", "/sign-in", login).location == "/account"
+    assert ana.cookies["session"] != before and ana.get("/account").status == 200
+    thief = Browser(shop)
+    thief.cookies["session"] = before
+    assert thief.get("/account").status == 303
+
+
+def test_checking_out_under_anothers_session_buys_nothing_for_them(shop, unique):
+    theirs, mine = f"{unique()}@example.com", f"{unique()}@example.com"
+    attacker = subscriber(shop, theirs)
+    attacker.press(attacker.get("/account/cancel"), "Cancel subscription", when="now")
+    order = {"email": mine, "password": "correct horse", "first_name": "Ana", "last_name": "Gil",
+             "terms": "yes"}
+    _, page = planted_between(shop, attacker, "/checkout/standard", "Subscribe", order)
+    assert theirs in page.words, "it says whose account it would be"
+    assert actions(shop, theirs) == ["created", "canceled"]
+    assert shop.sql("SELECT count(*) FROM users WHERE email = ?", mine)[0][0] == 0
+
+
+def test_a_new_password_under_anothers_session_ends_it(shop, ana, email, unique):
+    attacker = subscriber(shop, f"{unique()}@example.com")
+    link = reset_link(shop, email)
+    victim, page = planted_between(shop, attacker, link, "Set password",
+                                   {"password": "another phrase"})
+    answer = victim.press(page, "Set password", password="another phrase")
+    assert answer.location == "/account?notice=password"
+    assert email in victim.get("/account").source
+    assert attacker.get("/account").status == 303 and ana.get("/account").status == 303
+
+
+def test_a_new_password_leaves_no_session_of_the_old_one(start, unique):
+    shop = start({"PASSWORD_MEMORY": "1MiB"})
+    email = f"{unique()}@example.com"
+    subscriber(shop, email)
+    for number in range(4):
+        old, new = (f"phrase {number - 1}" if number else "correct horse"), f"phrase {number}"
+        browsers = [Browser(shop) for _ in range(12)]
+        pages = [browser.get("/sign-in") for browser in browsers]
+        owner = Browser(shop)
+        page = owner.get(reset_link(shop, email))
+        shop.sql("DELETE FROM throttles")
+
+        def act(i):
+            if i == 5:
+                return owner.press(page, "Set password", password=new).status
+            return browsers[i].press(pages[i], "Sign in", email=email, password=old).status
+
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            answers = list(pool.map(act, range(12)))
+        assert answers[5] == 303 and set(answers) <= {303, 422, 429}, answers
+        for browser in browsers:
+            assert browser.get("/account").status == 303, "of the old password"
+        assert owner.get("/account").status == 200
 
 
 def test_each_sign_in_has_a_session_of_its_own_and_signing_out_ends_it(shop, ana, email):
@@ -213,9 +312,7 @@ def test_signing_in_and_checking_out_are_guarded_too(shop, ana, email, unique):
 
 
 def test_hiding_where_a_form_comes_from_helps_nobody(shop, ana, email):
-    shop.env["PUBLIC_URL"] = shop.url
-    link = shop.run("user", "reset-password", email).stdout.strip()[len(shop.url):]
-    del shop.env["PUBLIC_URL"]
+    link = reset_link(shop, email)
     victim = Browser(shop)
     page = victim.get(link)
     fields = {**page.form("Set password")["fields"], "password": "another phrase"}
@@ -418,9 +515,7 @@ def test_fifty_wrong_passwords_from_an_address(shop, unique):
 def test_a_new_password_ends_the_wait(shop, ana, email):
     for i in range(6):
         Browser(shop).sign_in(email, f"wrong {i}")
-    shop.env["PUBLIC_URL"] = shop.url
-    link = shop.run("user", "reset-password", email).stdout.strip()[len(shop.url):]
-    del shop.env["PUBLIC_URL"]
+    link = reset_link(shop, email)
     browser = Browser(shop)
     assert browser.press(browser.get(link), "Set password",
                          password="another phrase").location == "/account?notice=password"
@@ -428,9 +523,7 @@ def test_a_new_password_ends_the_wait(shop, ana, email):
 
 
 def test_a_link_is_used_once_even_by_many_at_once(shop, ana, email):
-    shop.env["PUBLIC_URL"] = shop.url
-    link = shop.run("user", "reset-password", email).stdout.strip()[len(shop.url):]
-    del shop.env["PUBLIC_URL"]
+    link = reset_link(shop, email)
     browsers = [Browser(shop) for _ in range(6)]
     pages = [browser.get(link) for browser in browsers]
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
