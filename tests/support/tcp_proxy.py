@@ -11,7 +11,7 @@ import time
 POLL_SECONDS = 0.05
 
 
-def _reset(sock):
+def close_hard(sock):
     """Closes with RST instead of FIN."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -85,7 +85,7 @@ class _Link:
                 return True
             if to_client and self.proxy.cut_when is not None and self.proxy.cut_when(data):
                 self.proxy.cut_when = None
-                _reset(self.client)
+                close_hard(self.client)
                 return False
             if to_client and self.proxy.cut_after is not None:
                 left = self.proxy.cut_after
@@ -93,7 +93,7 @@ class _Link:
                 self.proxy.cut_after = left - len(data)
                 if self.proxy.cut_after <= 0:
                     self.proxy.cut_after = None
-                    _reset(self.client)
+                    close_hard(self.client)
                     return False
                 return True
             return self._send(sink, data)
@@ -103,7 +103,7 @@ class _Link:
     def end(self, reset=False):
         self.open = False
         for sock in (self.client, self.server):
-            (_reset if reset else _close)(sock)
+            (close_hard if reset else _close)(sock)
         with self.proxy.lock:
             self.proxy.links.discard(self)
 
@@ -172,12 +172,12 @@ class Proxy:
                 return
             self.accepted.append(time.monotonic())
             if self.mode in ("close", "reset"):
-                (_reset if self.mode == "reset" else _close)(client)
+                (close_hard if self.mode == "reset" else _close)(client)
                 continue
             try:
                 link = _Link(self, client, self.target)
             except OSError:
-                _reset(client)
+                close_hard(client)
                 continue
             with self.lock:
                 self.links.add(link)

@@ -283,11 +283,17 @@ static void test_network_matches_a_walk_with_racks(void **state)
 
 static const int64_t t0[] = {0}, t10[] = {10}, t20[] = {20}, t30[] = {30};
 
+/* A slice as constants have to be written. */
+#define WORD(literal)                          \
+	{                                      \
+		(literal), sizeof(literal) - 1 \
+	}
+
 static const struct cql_ring_node four[] = {
-	{TD_SLICE("east"), TD_SLICE("r1"), t0, 1},
-	{TD_SLICE("east"), TD_SLICE("r1"), t10, 1},
-	{TD_SLICE("east"), TD_SLICE("r2"), t20, 1},
-	{TD_SLICE("west"), TD_SLICE("r1"), t30, 1},
+	{WORD("east"), WORD("r1"), t0, 1},
+	{WORD("east"), WORD("r1"), t10, 1},
+	{WORD("east"), WORD("r2"), t20, 1},
+	{WORD("west"), WORD("r1"), t30, 1},
 };
 
 /* The owner is the first token that is not before the key's, and behind the last comes the first.
