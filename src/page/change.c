@@ -73,6 +73,8 @@ static void show_choice(struct page_call *pc, const struct store_subscription *r
 	tpl_put_flag(arena, root, "is_at_end", page_form_when(&pc->form) == APP_PERIOD_END);
 	page_model_choices(arena, root, &shelf, row, slug.len > 0 ? slug : row->package.slug);
 	page_form_put_error(arena, root, shelf.locale, &pc->form, "package_slug");
+	page_form_put_error(arena, root, shelf.locale, &pc->form, "billing_cycle");
+	page_form_put_error(arena, root, shelf.locale, &pc->form, "when");
 	page_form_put_wrong(arena, root, shelf.locale, &pc->form);
 	page_model_subscription(arena, tpl_put_map(arena, root, "subscription"), &shelf, row);
 	page_call_reply(pc, &frame, "change", root);
@@ -127,7 +129,7 @@ static void preview(struct page_call *pc, const struct store_subscription *row)
 static bool is_whole(const struct page_call *pc)
 {
 	return pc->package != NULL && page_form_cycle(&pc->form) != STORE_CYCLE_NONE &&
-	       page_form_get(&pc->form, "when").len > 0;
+	       page_form_has_when(&pc->form);
 }
 
 static void show_change(struct call *call, struct app_flow *flow)
@@ -163,6 +165,7 @@ static void then_get_change(struct page_call *pc)
 	if (!page_call_needs_user(pc))
 		return;
 	find_package(pc);
+	page_check_change(&pc->form, /* is_final= */ false);
 	pc->status = pc->form.wrong_count > 0 ? 422 : 200;
 	page_call_overview(pc, 1, 0, show_change);
 }
@@ -179,6 +182,7 @@ static void then_post_change(struct page_call *pc)
 	find_package(pc);
 	if (pc->package != NULL)
 		page_check_prices(&pc->form, http_arena(pc->call.rq), &pc->package->row);
+	page_check_change(&pc->form, /* is_final= */ true);
 	if (!is_whole(pc) || pc->form.wrong_count > 0) {
 		pc->status = 422;
 		page_call_overview(pc, 1, 0, show_change);

@@ -52,6 +52,12 @@ enum store_cycle page_form_cycle(const struct page_form *form)
 	return cycle;
 }
 
+bool page_form_has_when(const struct page_form *form)
+{
+	struct td_slice sent = page_form_get(form, "when");
+	return td_slice_is(sent, "now") || td_slice_is(sent, "period_end");
+}
+
 enum app_when page_form_when(const struct page_form *form)
 {
 	return td_slice_is(page_form_get(form, "when"), "period_end") ? APP_PERIOD_END : APP_NOW;
@@ -156,11 +162,19 @@ void page_check_reset(struct page_form *form)
 	check_new_password(form);
 }
 
+void page_check_change(struct page_form *form, bool is_final)
+{
+	if (page_form_cycle(form) == STORE_CYCLE_NONE &&
+		(is_final || page_form_get(form, "billing_cycle").len > 0))
+		page_form_wrong(form, "billing_cycle", "wrong.billing_cycle");
+	if (!page_form_has_when(form) && (is_final || page_form_get(form, "when").len > 0))
+		page_form_wrong(form, "when", "wrong.when");
+}
+
 void page_check_cancel(struct page_form *form)
 {
-	struct td_slice when = page_form_get(form, "when");
 	struct td_slice why = page_form_trimmed(form, "reason");
-	if (!td_slice_is(when, "now") && !td_slice_is(when, "period_end"))
+	if (!page_form_has_when(form))
 		page_form_wrong(form, "when", "wrong.when");
 	if (why.len > 0 && (app_text_fault(why) != NULL || td_utf8_count(why) > REASON_MOST))
 		page_form_wrong(form, "reason", "wrong.reason");

@@ -18,7 +18,10 @@ extern const char *const page_keep_names[];
 /* The period that was sent under `billing_cycle`; NONE: none of ours. */
 enum store_cycle page_form_cycle(const struct page_form *form);
 
-/* What was sent under `when`: "period_end", else it is now. */
+/* Whether `when` is one of ours. */
+bool page_form_has_when(const struct page_form *form);
+
+/* What was sent under `when`: "period_end", else it is now; to be done only where it is ours. */
 enum app_when page_form_when(const struct page_form *form);
 
 /* A whole number above 0 of at most 18 digits; 0: it is none. */
@@ -38,6 +41,9 @@ void page_check_prices(
 
 void page_check_sign_in(struct page_form *form);
 void page_check_reset(struct page_form *form);
+
+/* The period, and when it happens: one of ours each. Until it is final both may be missing. */
+void page_check_change(struct page_form *form, bool is_final);
 void page_check_cancel(struct page_form *form);
 
 void page_model_checkout(struct td_arena *arena, struct tpl_value *root,

@@ -188,6 +188,22 @@ def test_what_one_has_is_no_change(ana):
     assert page.status == 422 and "Choose a package" in page.words
 
 
+@pytest.mark.parametrize("field, words", [
+    ("when", "Choose when it happens"), ("billing_cycle", "Choose monthly or yearly")])
+def test_a_choice_that_is_none_of_ours_changes_nothing(shop, ana, email, field, words):
+    page = preview(ana, package_slug="premium", billing_cycle="yearly", when="now")
+    for value in ("bogus", "", None, "NOW", "period_end,now"):
+        answer = ana.press(page, "Change package", **{field: value})
+        assert answer.status == 422 and "There is a problem" in answer.words, (value, answer)
+        assert f'href="#{field}">{words}</a>' in answer.source
+        assert f'id="{field}-error"' in answer.source
+        if value:
+            asked = preview(ana, **{"package_slug": "premium", "billing_cycle": "yearly",
+                                    "when": "now", field: value})
+            assert asked.status == 422 and f'href="#{field}">{words}</a>' in asked.source
+    assert actions(shop, email) == ["created"]
+
+
 def test_cancelling_and_changing_ones_mind(shop, ana, email):
     page = ana.press(ana.get("/account"), "Cancel subscription")
     assert "Why are you leaving?" in page.words

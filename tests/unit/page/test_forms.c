@@ -114,6 +114,37 @@ static void test_checkout_words_of_faults(void **state)
 	}
 }
 
+/* Only words that we know are taken, in a form that is looked at and in one that is sent; what is
+ * missing is a fault only in the latter. */
+static void test_change_takes_known_words_only(void **state)
+{
+	struct page_fixture *f = *state;
+	static const struct {
+		const char *body;
+		size_t looked_at, final;
+	} rows[] = {
+		{"billing_cycle=yearly&when=now", 0, 0},
+		{"billing_cycle=monthly&when=period_end", 0, 0},
+		{"billing_cycle=yearly&when=bogus", 1, 1},
+		{"billing_cycle=yearly&when=NOW", 1, 1},
+		{"billing_cycle=yearly&when=now+", 1, 1},
+		{"billing_cycle=weekly&when=now", 1, 1},
+		{"billing_cycle=weekly&when=later", 2, 2},
+		{"billing_cycle=yearly", 0, 1},
+		{"when=now", 0, 1},
+		{"", 0, 2},
+	};
+	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
+		struct page_form form = {.wrong_count = 0};
+		assert_int_equal(
+			http_form_decode(td_slice_str(rows[i].body), &f->arena, &form.sent), TD_OK);
+		page_check_change(&form, /* is_final= */ false);
+		assert_int_equal(form.wrong_count, rows[i].looked_at);
+		page_check_change(&form, /* is_final= */ true);
+		assert_int_equal(form.wrong_count, rows[i].final);
+	}
+}
+
 /* The prices that the page showed still hold. */
 static void test_checkout_with_the_prices_that_were_shown(void **state)
 {
@@ -339,6 +370,7 @@ int main(void)
 		PAGE_TEST(test_checkout_that_is_right),
 		PAGE_TEST(test_checkout_tells_every_fault),
 		PAGE_TEST(test_checkout_words_of_faults),
+		PAGE_TEST(test_change_takes_known_words_only),
 		PAGE_TEST(test_checkout_with_the_prices_that_were_shown),
 		PAGE_TEST(test_checkout_keeps_answers_as_text),
 		PAGE_TEST(test_checkout_of_who_is_signed_in),
