@@ -39,7 +39,8 @@ struct cql_decoder {
 void cql_decoder_init(struct cql_decoder *d, size_t body_most);
 void cql_decoder_done(struct cql_decoder *d);
 
-/* Protocol 4 after STARTUP with COMPRESSION lz4: bodies may be compressed from now on. */
+/* Protocol 4, when STARTUP with COMPRESSION lz4 is sent: bodies may be compressed from now on, and
+ * servers compress the answer to STARTUP already. */
 void cql_decoder_use_lz4(struct cql_decoder *d);
 
 /* Protocol 5, right after READY or AUTHENTICATE was given in answer to STARTUP: all that follows
