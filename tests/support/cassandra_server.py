@@ -10,6 +10,7 @@ central repository, kept in build-dev/; CASSANDRA_CONTACT_POINTS names a running
 """
 
 import argparse
+import contextlib
 import fcntl
 import glob
 import json
@@ -184,6 +185,7 @@ class Node:
                 self._command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True)
         self.pid, self.born = self.process.pid, _born(self.process.pid)
+        self.cluster.save()  # so that `down` finds it even if `up` is ended meanwhile
         return self
 
     def start(self):
@@ -388,7 +390,6 @@ def up(wanted):
     except BaseException:
         cluster.stop()
         raise
-    cluster.save()
     _print_settings(cluster)
 
 
@@ -396,6 +397,13 @@ def down():
     cluster = Cluster.load(_folder())
     if cluster is not None:
         cluster.stop()
+
+
+@contextlib.contextmanager
+def _one_at_a_time():
+    with open(_folder() + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def main():
@@ -409,10 +417,11 @@ def main():
     one.add_argument("--tls", action="store_true")
     args = parser.parse_args()
     try:
-        if args.verb == "up":
-            up((args.nodes, args.version, args.auth, args.tls))
-        else:
-            down()
+        with _one_at_a_time():
+            if args.verb == "up":
+                up((args.nodes, args.version, args.auth, args.tls))
+            else:
+                down()
     except AssertionError as error:
         sys.exit(f"error: {error}")
 
