@@ -16,6 +16,7 @@ static const char timeout_answer[] =
 	"Content-Type: application/problem+json\r\n"
 	"Content-Length: 162\r\n"
 	"Cache-Control: no-store\r\n"
+	"Referrer-Policy: no-referrer\r\n"
 	"X-Content-Type-Options: nosniff\r\n"
 	"Connection: close\r\n\r\n"
 	"{\"type\":\"/problems/request-timeout\",\"title\":\"The request took too long to arrive\","

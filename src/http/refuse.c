@@ -31,6 +31,7 @@ static void put_date(struct td_buf *out, int64_t wall_ms)
 		tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+/* Whatever was asked for, its address may be a secret. */
 static void put_answer(struct http_request *rq, const struct http_problem *p, struct td_buf *out)
 {
 	struct td_buf body = TD_BUF_INIT;
@@ -43,8 +44,11 @@ static void put_answer(struct http_request *rq, const struct http_problem *p, st
 	td_buf_printf(out, "Content-Length: %zu\r\n", body.len);
 	put_line(out, "Cache-Control", "no-store");
 	put_line(out, "Content-Security-Policy", HTTP_API_CSP);
-	for (size_t i = 0; i < http_security_header_count; i++)
-		put_line(out, http_security_headers[i].name, http_security_headers[i].value);
+	for (size_t i = 0; i < http_security_header_count; i++) {
+		const struct http_header *h = &http_security_headers[i];
+		bool is_referrer = strcmp(h->name, "Referrer-Policy") == 0;
+		put_line(out, h->name, is_referrer ? "no-referrer" : h->value);
+	}
 	if (rq->server->is_https)
 		put_line(out, "Strict-Transport-Security", HTTP_HSTS);
 	if (p->retry_after_s != 0)

@@ -94,10 +94,12 @@ void http_queue(struct http_request *rq, unsigned status, struct MHD_Response *r
 	atomic_fetch_add_explicit(&rq->server->requests, 1, memory_order_relaxed);
 }
 
-/* NULL: as everywhere. */
+/* NULL: as everywhere. An address that is no route's may be a secret one that was mistyped. */
 static const char *referrer_policy_of(const struct http_request *rq)
 {
-	return (http_route_flags(rq) & HTTP_ROUTE_SECRET) != 0 ? "no-referrer" : NULL;
+	bool is_secret = http_request_route(rq) == NULL ||
+			 (http_route_flags(rq) & HTTP_ROUTE_SECRET) != 0;
+	return is_secret ? "no-referrer" : NULL;
 }
 
 void http_reply_bare(struct http_request *rq)

@@ -182,6 +182,7 @@ void page_visit_error(const struct page_visit *v, const struct http_problem *pro
 	const char *text_key = td_arena_printf(arena, "error.%s.text", words);
 	struct page_frame frame = page_visit_frame(v, "/pricing");
 	frame.title_key = heading_key;
+	frame.is_private = true; /* it shows what was asked for, and that may be a secret */
 	struct tpl_value *root = page_model_frame(arena, &frame);
 	char number[16];
 	(void)snprintf(number, sizeof(number), "%u", problem->status);

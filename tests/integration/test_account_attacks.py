@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import re
+import socket
 import statistics
 import time
 
@@ -435,6 +436,53 @@ def test_a_session_works_for_its_user_only(shop, ana, email, unique):
     token = ana.cookies["session"]
     swapped.cookies["session"] = ("B" if token[0] == "A" else "A") + token[1:]
     assert swapped.get("/account").status == 303
+
+
+# ---- the one address that is a secret
+
+SECRET = "/reset-password?token=" + "A" * 43
+
+
+@pytest.mark.parametrize("method, path, headers, status", [
+    ("GET", SECRET, {}, 404),
+    ("HEAD", SECRET, {}, 404),
+    ("GET", SECRET.replace("?", "/?"), {}, 404),
+    ("GET", SECRET.replace("?", "/x?"), {}, 404),
+    ("GET", SECRET.replace("?", "/?"), {"Accept": "application/json"}, 404),
+    ("PUT", SECRET, {}, 405),
+    ("DELETE", SECRET, {"Accept": "application/json"}, 405),
+    ("OPTIONS", SECRET, {}, 204),
+    ("GET", SECRET + "&token=x", {}, 400),
+    ("GET", SECRET + "%ff", {}, 400),
+    ("POST", SECRET, {"Content-Length": "0", "Origin": "https://evil.example"}, 403),
+    ("POST", SECRET, {"Content-Length": "3"}, 404),
+    ("POST", SECRET, {"Content-Length": "3", "Content-Type": "text/plain"}, 415),
+    ("POST", SECRET, {"Content-Length": "99999"}, 413),
+    ("POST", SECRET, {}, 404),
+    ("GET", SECRET, {"Host": "a b"}, 400),
+    ("POST", SECRET, {"Transfer-Encoding": "chunked", "Content-Length": "3"}, 400),
+    ("POST", SECRET, {"Transfer-Encoding": "gzip"}, 400),
+], ids=lambda value: str(value)[:24])
+def test_a_secret_address_is_kept_and_passed_on_by_nobody(shop, method, path, headers, status):
+    lines = {"Host": f"{shop.host}:{shop.port}", "Accept": "text/html", "Connection": "close",
+             "Content-Type": "application/x-www-form-urlencoded", **headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    with socket.create_connection((shop.host, shop.port), timeout=30) as connection:
+        connection.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + b"a=b")
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode().lower()
+    assert answer.startswith(f"http/1.1 {status} "), answer[:200]
+    assert "\r\nreferrer-policy: no-referrer\r\n" in answer, answer[:600]
+    assert "\r\ncache-control: no-store\r\n" in answer, answer[:600]
+
+
+def test_nor_where_the_store_is_away(start_server, tmp_path):
+    server = start_server(tmp_path, store=None,
+                          env={"DATABASE_URL": "postgresql://user:pass@127.0.0.1:1/td"})
+    server.wait_listening()
+    page = Browser(server).get(SECRET)
+    assert page.status == 503 and SECRET in page.source, "the link to try again has the token"
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "no-referrer"
 
 
 # ---- guessing
