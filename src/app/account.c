@@ -141,18 +141,25 @@ static enum app_next sign_in_created(struct app_flow *flow, enum td_status statu
 	return sign_in_look(flow);
 }
 
+static bool prepare_sign_in(struct app_flow *flow)
+{
+	const struct app_sign_in *s = sign_in_of(flow);
+	struct td_slice renewed = td_slice_str(flow->hash.made);
+	if (!prepare_session(flow, &s->session, s->user_id, flow->hash.hash))
+		return false;
+	if (renewed.len > 0)
+		flow->op->in.renewed_hash = td_arena_slice(&flow->op->arena, renewed);
+	return put_throttles(flow->op, s->email, s->address);
+}
+
 static enum app_next sign_in_verified(struct app_flow *flow, enum td_status status)
 {
-	struct app_sign_in *s = sign_in_of(flow);
 	(void)status;
 	if (flow->hash.status != TD_OK)
 		return app_flow_no_memory(flow);
 	if (!flow->hash.matches)
 		return refuse_sign_in(flow);
-	return go_on(flow,
-		prepare_session(flow, &s->session, s->user_id, flow->hash.hash) &&
-			put_throttles(flow->op, s->email, s->address),
-		sign_in_created);
+	return go_on(flow, prepare_sign_in(flow), sign_in_created);
 }
 
 /* An account that is not there, or has no password, is checked against nothing: for as long. */

@@ -32,7 +32,7 @@ struct app_sign_in {
 	struct td_slice email, password;
 	struct td_slice address; /* whose tries are counted: "203.0.113.9", an IPv6 /64 */
 	struct app_new_session session;
-	size_t memory; /* bytes, for the hash of an account that is not there */
+	size_t memory; /* bytes that a hash takes which is made now; one of others is made anew */
 
 	struct td_slice user_id; /* the result */
 

@@ -51,9 +51,10 @@ struct app_hash_job {
 	bool verifies;            /* else it makes one */
 	struct td_slice password; /* borrowed from the flow's input */
 	struct td_slice hash;     /* what to verify against; NULL pointer: a dummy, which fails */
-	size_t memory;            /* bytes, for making one */
+	size_t memory;            /* bytes that one takes which is made now */
 	bool matches;             /* verified */
-	char made[128];           /* made; its text */
+	char made[128];           /* made; its text. Verified: made anew, where the hash is of other
+				   * parameters than it would have now; else "" */
 	enum td_status status;    /* TD_OK, TD_NOMEM */
 };
 

@@ -73,36 +73,67 @@ static void make(struct app_hash_job *job)
 }
 
 /* "$argon2id$v=19$m=19456,t=2,p=1$…": a row that somebody else wrote must not take all memory, nor
- * a processor for hours. */
-static bool is_affordable(const char *hash)
+ * a processor for hours. *ret_work: the bytes that it goes through, all passes together. */
+static bool is_affordable(const char *hash, uint64_t *ret_work)
 {
 	const char *memory = strstr(hash, "$m=");
 	unsigned long long kib = 0, passes = 0;
 	if (strncmp(hash, "$argon2id$", 10) != 0 || memory == NULL ||
 		sscanf(memory, "$m=%9llu,t=%9llu,", &kib, &passes) != 2)
 		return false;
-	return kib * 1024 <= MEMORY_MOST && kib * 1024 * passes <= WORK_MOST;
+	*ret_work = kib * 1024 * passes;
+	return kib * 1024 <= MEMORY_MOST && *ret_work <= WORK_MOST;
 }
 
 /* Hashes the password for nothing, so that the time does not tell that there is no such user. */
-static void work_for_nothing(struct app_hash_job *job)
+static enum td_status work_for_nothing(const struct app_hash_job *job, size_t memory)
 {
+	struct app_hash_job work = {.password = job->password, .memory = memory};
+	make(&work);
+	sodium_memzero(work.made, sizeof(work.made));
+	return work.status;
+}
+
+/* A hash that was made for less memory than is taken now was verified sooner than one that is not
+ * there: the rest is worked off. Where it was made for more there is nothing to be done. */
+static void make_up(const struct app_hash_job *job, uint64_t work)
+{
+	uint64_t wanted = (uint64_t)job->memory * PASSES;
+	uint64_t rest = work < wanted ? (wanted - work) / PASSES : 0;
+	if (rest >= crypto_pwhash_MEMLIMIT_MIN)
+		(void)work_for_nothing(job, rest);
+}
+
+/* The only time that the password is there to be hashed as it would be now. Without memory the old
+ * hash stays. */
+static void renew(struct app_hash_job *job, const char *hash)
+{
+	if (crypto_pwhash_str_needs_rehash(hash, PASSES, job->memory) != 1)
+		return;
 	make(job);
-	sodium_memzero(job->made, sizeof(job->made));
+	if (job->status != TD_OK)
+		job->made[0] = '\0';
+	job->status = TD_OK;
 }
 
 static void verify(struct app_hash_job *job)
 {
 	char hash[crypto_pwhash_STRBYTES] = "";
+	uint64_t work = 0;
 	job->matches = false;
+	job->made[0] = '\0';
 	job->status = TD_OK;
 	if (job->hash.ptr != NULL && job->hash.len < sizeof(hash))
 		memcpy(hash, job->hash.ptr, job->hash.len);
-	if (!is_affordable(hash)) {
-		work_for_nothing(job);
+	if (!is_affordable(hash, &work)) {
+		job->status = work_for_nothing(job, job->memory);
 		return;
 	}
 	job->matches = crypto_pwhash_str_verify(hash, job->password.ptr, job->password.len) == 0;
+	if (job->matches)
+		renew(job, hash);
+	else
+		make_up(job, work);
 }
 
 void app_password_work(struct app_hash_job *job)

@@ -13,9 +13,11 @@
  * taken as they are, none are asked for; those that many people use are refused. */
 const char *app_password_fault(struct td_slice password);
 
-/* Does the job: makes job->made, or sets job->matches. Takes job->memory bytes (for verifying: what
+/* Does the job: makes job->made, or sets job->matches, and makes job->made where it matches a hash
+ * of other parameters than job->memory asks for. Takes job->memory bytes (for verifying also what
  * the hash says, at most 1 GiB, and four passes over that) and some ten milliseconds. A hash that
- * asks for more matches nothing. A dummy takes as long as a real one. Any thread. */
+ * asks for more matches nothing. A dummy takes as long as one that does not match, but for a hash
+ * that was made with more memory, which takes longer. Any thread. */
 void app_password_work(struct app_hash_job *job);
 
 #endif

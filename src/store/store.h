@@ -72,8 +72,8 @@ struct store_op;
  *   package is gone.
  * - SESSION_CREATE: in.session is inserted; the session of in.old_hash ends (all zero: none); of
  *   in.throttles the first is forgotten and the others count one less; but only while the user's
- *   password hash is in.password_hash (NULL: none is set). TD_OK. TD_NOTFOUND: it is another, or
- *   there is no such user; nothing was written.
+ *   password hash is in.password_hash (NULL: none is set), which becomes in.renewed_hash (NULL: it
+ *   stays). TD_OK. TD_NOTFOUND: it is another, or there is no such user; nothing was written.
  * - SESSION_END: by in.session.hash. TD_OK, where there was none too.
  * - THROTTLE_TAKE: each of in.throttles counts one more; a count that is not there, or whose window
  *   has ended at now_ms, begins at one with a window of in.window_ms. TD_OK. TD_LIMITED: one is
@@ -231,7 +231,7 @@ struct store_op {
 		size_t history_count;
 		int64_t due_ms, before_seq;
 		size_t limit;
-		struct td_slice password_hash;
+		struct td_slice password_hash, renewed_hash;
 		struct store_session session;
 		uint8_t old_hash[TD_SHA256_SIZE];
 		const struct store_throttle *throttles;

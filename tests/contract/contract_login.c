@@ -240,6 +240,29 @@ static void test_session_needs_the_password_in_force(void **state)
 	check_session(c, 4);
 }
 
+/* The same password, hashed anew: in the same write, and only where the old hash was in force. */
+static void test_session_renews_the_hash(void **state)
+{
+	struct contract *c = *state;
+	selling_prepare(c);
+	contract_expect(c->store, reset_create(5), TD_OK);
+	contract_expect(c->store, reset(STORE_RESET_USE, 5, 0), TD_OK);
+	struct store_op *op = session_for(1, TD_SLICE("another"));
+	op->in.renewed_hash = TD_SLICE("not to be written");
+	contract_expect(c->store, op, TD_NOTFOUND);
+	contract_expect(c->store, session_for(1, TD_SLICE(HASH_TEXT)), TD_OK);
+	op = session_for(2, TD_SLICE(HASH_TEXT));
+	op->in.renewed_hash = TD_SLICE("renewed");
+	contract_expect(c->store, op, TD_OK);
+	op = contract_call(c->store, login("ada@example.org"), TD_OK);
+	assert_true(td_slice_is(op->out.password_hash, "renewed"));
+	store_op_free(op);
+	check_session(c, 1); /* it is the same password */
+	check_session(c, 2);
+	contract_expect(c->store, session_for(3, TD_SLICE(HASH_TEXT)), TD_NOTFOUND);
+	contract_expect(c->store, session_for(3, TD_SLICE("renewed")), TD_OK);
+}
+
 #define CROWD 24
 
 /* Sessions begin and the password is set, all at once: whichever comes first, none is left that the
@@ -411,6 +434,7 @@ int contract_run_login(void)
 		CONTRACT_TEST(test_reset_works_once_and_ends_all_sessions),
 		CONTRACT_TEST(test_reset_expires_and_a_later_one_voids_it),
 		CONTRACT_TEST(test_session_needs_the_password_in_force),
+		CONTRACT_TEST(test_session_renews_the_hash),
 		CONTRACT_TEST(test_session_does_not_outlive_a_reset_at_the_same_time),
 		CONTRACT_TEST(test_throttle_limits_until_its_window_ends),
 		CONTRACT_TEST(test_throttle_is_given_back),

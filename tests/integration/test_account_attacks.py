@@ -504,10 +504,8 @@ def test_signing_in_tells_not_who_is_known(shop, ana, email, unique):
     assert len(names) == 1
 
 
-def test_nor_by_the_time_it_takes(start, unique):
-    shop = start({"PASSWORD_MEMORY": "4MiB"})
-    known = f"{unique()}@example.com"
-    subscriber(shop, known)
+def times(shop, known, unique):
+    """Medians for a wrong password: of a known address, and of unknown ones."""
     took = {"known": [], "unknown": []}
     for _ in range(12):
         for kind, email in (("known", known), ("unknown", f"{unique()}@example.com")):
@@ -518,8 +516,37 @@ def test_nor_by_the_time_it_takes(start, unique):
             answer = browser.press(page, "Sign in", email=email, password="wrong password")
             took[kind].append(time.monotonic() - begin)
             assert answer.status == 422
-    known_s, unknown_s = (statistics.median(took[kind]) for kind in ("known", "unknown"))
+    return [statistics.median(took[kind]) for kind in ("known", "unknown")]
+
+
+def test_nor_by_the_time_it_takes(start, unique):
+    shop = start({"PASSWORD_MEMORY": "4MiB"})
+    known = f"{unique()}@example.com"
+    subscriber(shop, known)
+    known_s, unknown_s = times(shop, known, unique)
     assert 0.6 < unknown_s / known_s < 1.6, f"{known_s:.4f} s and {unknown_s:.4f} s"
+
+
+def test_nor_after_the_memory_for_a_hash_was_raised(start_server, tmp_path, unique):
+    shop = start_server.ready(tmp_path, env={**PROXY, "PASSWORD_MEMORY": "1MiB"})
+    emails = [f"{unique()}@example.com" for _ in range(2)]
+    for email in emails:
+        subscriber(shop, email)
+    shop.stop()
+    shop = start_server.ready(tmp_path, env={**PROXY, "PASSWORD_MEMORY": "8MiB"})
+
+    def parameters():
+        rows = shop.sql("SELECT password_hash FROM users WHERE email = ?", emails[0])
+        return rows[0][0].split("$")[3]
+
+    assert parameters() == "m=1024,t=2,p=1"
+    known_s, unknown_s = times(shop, emails[1], unique)
+    assert 0.6 < unknown_s / known_s < 1.6, f"{known_s:.4f} s and {unknown_s:.4f} s"
+    assert Browser(shop).sign_in(emails[0], "wrong password").status == 422
+    assert parameters() == "m=1024,t=2,p=1"
+    for _ in range(2):
+        assert Browser(shop).sign_in(emails[0]).status == 303
+        assert parameters() == "m=8192,t=2,p=1", "made anew at the first sign-in"
 
 
 def test_five_wrong_passwords_for_an_account(shop, ana, email, unique):

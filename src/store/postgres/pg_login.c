@@ -115,6 +115,16 @@ static enum td_status delete_session(struct pg_lane *l, const struct connect_lim
 		TD_ARRAY_LEN(params), &found, err);
 }
 
+static enum td_status renew_password(struct pg_lane *l, const struct connect_limit *limit,
+	struct store_op *op, struct td_err *err)
+{
+	const char *params[] = {pg_sql_text(&op->arena, op->in.session.user_id),
+		pg_sql_text(&op->arena, op->in.renewed_hash)};
+	bool found;
+	return pg_sql_finds(l, limit, "UPDATE users SET password_hash = $2 WHERE id = $1", params,
+		TD_ARRAY_LEN(params), &found, err);
+}
+
 /* The first is forgotten, the others count one less. */
 static enum td_status give_back(struct pg_lane *l, const struct connect_limit *limit,
 	struct store_op *op, struct td_err *err)
@@ -140,6 +150,8 @@ static enum td_status run_session_create(
 	bool there = false;
 	enum td_status status = insert_session(l, limit, op, &there, err);
 	t->outcome = there ? TD_OK : TD_NOTFOUND;
+	if (status == TD_OK && there && op->in.renewed_hash.ptr != NULL)
+		status = renew_password(l, limit, op, err);
 	if (status == TD_OK && there && memcmp(op->in.old_hash, none, sizeof(none)) != 0)
 		status = delete_session(l, limit, op, op->in.old_hash, err);
 	if (status == TD_OK && there)

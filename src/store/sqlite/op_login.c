@@ -102,10 +102,23 @@ static enum td_status run_with_text(
 	return sqlite_conn_finish(conn, stmt, err);
 }
 
+static enum td_status set_password(struct sqlite_conn *conn, struct store_op *op,
+	struct td_slice user_id, struct td_slice password_hash)
+{
+	sqlite3_stmt *stmt = sqlite_conn_stmt(conn, SQLITE_QUERY(PASSWORD_SET), &op->err);
+	if (stmt == NULL)
+		return op->err.code;
+	sqlite_bind_slice(stmt, 1, user_id);
+	sqlite_bind_slice(stmt, 2, password_hash);
+	return sqlite_conn_finish(conn, stmt, &op->err);
+}
+
 enum td_status sqlite_op_session_create(struct sqlite_conn *conn, struct store_op *op)
 {
 	static const uint8_t none[TD_SHA256_SIZE];
 	enum td_status status = insert_session(conn, op);
+	if (status == TD_OK && op->in.renewed_hash.ptr != NULL)
+		status = set_password(conn, op, op->in.session.user_id, op->in.renewed_hash);
 	if (status == TD_OK && memcmp(op->in.old_hash, none, sizeof(none)) != 0)
 		status = run_with_hash(
 			conn, SQLITE_QUERY(SESSION_DELETE), op->in.old_hash, &op->err);
@@ -186,21 +199,11 @@ enum td_status sqlite_op_reset_get(struct sqlite_conn *conn, struct store_op *op
 	return take_user(conn, op, stmt);
 }
 
-static enum td_status set_password(struct sqlite_conn *conn, struct store_op *op)
-{
-	sqlite3_stmt *stmt = sqlite_conn_stmt(conn, SQLITE_QUERY(PASSWORD_SET), &op->err);
-	if (stmt == NULL)
-		return op->err.code;
-	sqlite_bind_slice(stmt, 1, op->out.user.id);
-	sqlite_bind_slice(stmt, 2, op->in.password_hash);
-	return sqlite_conn_finish(conn, stmt, &op->err);
-}
-
 enum td_status sqlite_op_reset_use(struct sqlite_conn *conn, struct store_op *op)
 {
 	enum td_status status = sqlite_op_reset_get(conn, op);
 	if (status == TD_OK)
-		status = set_password(conn, op);
+		status = set_password(conn, op, op->out.user.id, op->in.password_hash);
 	if (status == TD_OK)
 		status = run_with_text(conn, SQLITE_QUERY(RESET_DELETE), op->out.user.id, &op->err);
 	if (status == TD_OK)

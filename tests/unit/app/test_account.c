@@ -148,6 +148,7 @@ static void test_sign_in_with_the_right_password(void **state)
 	assert_int_equal(op->in.session.expires_at, NOW + 30 * DAY);
 	assert_int_equal(op->in.throttle_count, 2);
 	assert_true(td_slice_equal(op->in.password_hash, hash));
+	assert_null(op->in.renewed_hash.ptr);
 	expect_done(&s.flow, TD_OK);
 	assert_slice(s.user_id, "u1");
 }
@@ -173,6 +174,20 @@ static void test_sign_in_with_a_password_that_is_being_replaced(void **state)
 	(void)expect_op(d, &s.flow, TD_NOTFOUND, STORE_LOGIN_GET);
 	sign_in_found(d, &s, "another one");
 	expect_refused(&s.flow, TD_OK, TD_PROBLEM_UNAUTHORIZED);
+}
+
+/* The setting has changed: the hash is made anew where the session is written. */
+static void test_sign_in_renews_a_hash_of_other_memory(void **state)
+{
+	struct drive *d = *state;
+	struct app_sign_in s = sign_in_make(d);
+	s.memory = 2 * MEMORY;
+	(void)sign_in_start(d, &s);
+	sign_in_found(d, &s, "correct horse");
+	const struct store_op *op = expect_op(d, &s.flow, TD_OK, STORE_SESSION_CREATE);
+	assert_true(td_slice_has_prefix(op->in.password_hash, "$argon2id$v=19$m=8,t=2,"));
+	assert_true(td_slice_has_prefix(op->in.renewed_hash, "$argon2id$v=19$m=16,t=2,"));
+	expect_done(&s.flow, TD_OK);
 }
 
 /* Only its hash is another: it is looked at once more, and not for ever. */
@@ -604,6 +619,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DRIVEN(test_sign_in_with_the_right_password),
 		DRIVEN(test_sign_in_with_a_password_that_is_being_replaced),
+		DRIVEN(test_sign_in_renews_a_hash_of_other_memory),
 		DRIVEN(test_sign_in_looks_again_once),
 		DRIVEN(test_sign_in_tells_no_difference),
 		DRIVEN(test_account_is_counted_without_case),

@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #define MEMORY ((size_t)8192)
 
@@ -149,6 +150,76 @@ static void test_dummy_fails_after_the_same_work(void **state)
 		assert_int_equal(job.made[i], 0);
 }
 
+static struct app_hash_job verify_with(const char *password, const char *hash, size_t memory)
+{
+	struct app_hash_job job = {.verifies = true,
+		.password = td_slice_str(password),
+		.hash = td_slice_str(hash),
+		.memory = memory};
+	app_password_work(&job);
+	return job;
+}
+
+/* A hash of other parameters is made anew, from the password that matched, and from no other. */
+static void test_hash_of_other_memory_is_made_anew(void **state)
+{
+	(void)state;
+	static const size_t memories[] = {MEMORY, MEMORY * 4};
+	for (size_t i = 0; i < 2; i++) {
+		struct app_hash_job old = {
+			.password = TD_SLICE("correct horse"), .memory = memories[i]};
+		app_password_work(&old);
+		struct app_hash_job job = verify_with("correct horse", old.made, memories[i]);
+		assert_true(job.matches);
+		assert_string_equal(job.made, "");
+		job = verify_with("correct horse", old.made, memories[1 - i]);
+		assert_true(job.matches);
+		assert_memory_equal(job.made,
+			i == 0 ? "$argon2id$v=19$m=32,t=2,p=1$" : "$argon2id$v=19$m=8,t=2,p=1$",
+			27);
+		assert_true(verify_with("correct horse", job.made, memories[1 - i]).matches);
+		job = verify_with("another one", old.made, memories[1 - i]);
+		assert_false(job.matches);
+		assert_string_equal(job.made, "");
+	}
+}
+
+/* Where it cannot be made anew the password is right all the same. */
+static void test_hash_that_cannot_be_made_anew(void **state)
+{
+	(void)state;
+	struct app_hash_job job = verify_with("correct horse", make("correct horse").made, 1);
+	assert_int_equal(job.status, TD_OK);
+	assert_true(job.matches);
+	assert_string_equal(job.made, "");
+}
+
+static double cpu_s(void)
+{
+	struct timespec now;
+	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now), 0);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* A wrong password for a hash of less memory costs about what an unknown address does. */
+static void test_work_of_a_cheaper_hash_is_made_up_for(void **state)
+{
+	(void)state;
+	static const size_t memory = (size_t)4 << 20;
+	struct app_hash_job old = make("correct horse");
+	double wrong = 0, dummy = 0;
+	for (int i = 0; i < 5; i++) {
+		double begin = cpu_s();
+		(void)verify_with("another one", old.made, memory);
+		double between = cpu_s();
+		(void)verify_with("another one", "", memory);
+		wrong += between - begin;
+		dummy += cpu_s() - between;
+	}
+	if (wrong < dummy * 0.6 || wrong > dummy * 1.6)
+		fail_msg("%.4f s and %.4f s", wrong, dummy);
+}
+
 /* Less memory than argon2id can do with, or more than there is: it says so. */
 static void test_hash_that_cannot_be_made(void **state)
 {
@@ -169,6 +240,9 @@ int main(void)
 		cmocka_unit_test(test_hash_takes_all_bytes),
 		cmocka_unit_test(test_hostile_hashes_match_nothing),
 		cmocka_unit_test(test_dummy_fails_after_the_same_work),
+		cmocka_unit_test(test_hash_of_other_memory_is_made_anew),
+		cmocka_unit_test(test_hash_that_cannot_be_made_anew),
+		cmocka_unit_test(test_work_of_a_cheaper_hash_is_made_up_for),
 		cmocka_unit_test(test_hash_that_cannot_be_made),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
