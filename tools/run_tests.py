@@ -22,8 +22,8 @@ import coverage
 ROOT = builds.ROOT
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 # What TSan runs: everything that shares memory between threads.
-TSAN = ("work/", "store/", "store_", "contract/", "catalogue/snapshot", "http/", "call/", "api/call",
-        "api/subscriptions", "page/page", "cql/client")
+TSAN = ("work/", "store/", "store_", "contract/", "catalogue/snapshot", "connect/supervisor", "http/",
+        "call/", "api/call", "api/subscriptions", "page/page", "cql/client")
 
 
 class Counts:

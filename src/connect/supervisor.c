@@ -2,8 +2,8 @@
  *  1. only the supervisor's thread calls the port and the observer, never with the lock held;
  *  2. `health` changes only in enter() and note_failure(), under the lock, and every change wakes
  * those who wait;
- *  3. a success counts only after attempt() returned TD_OK, which includes an answered query: so
- * the back-off starts anew only then. */
+ *  3. a success counts only after attempt() returned TD_OK, which includes an answered query; and
+ * the back-off starts anew only after one that stood for a while. */
 #include "connect/supervisor.h"
 
 #include "base/alloc.h"
@@ -17,12 +17,16 @@
 #define REMIND_MS 30000
 
 /* After the first success an attempt must not hang longer than the back-off may be: a server that
- * comes back is found by the next one. A server that has become slow gets its time every few
- * attempts. */
+ * comes back is found by the next one. One that has become slow gets its time every few attempts,
+ * but only after most outages would be over, since nobody else looks for the server meanwhile; and
+ * only where something accepts: a connection request that is lost is as good as a new one. */
 #define BRISK_MS       1000
-#define BRISK_IN_A_ROW 8
+#define BRISK_IN_A_ROW 40
 #define PATIENT_EVERY  4
 #define PAUSE_LEAST_MS 50
+
+/* A connection that is lost sooner than that has mended nothing: the back-off goes on. */
+#define STEADY_MS 1000
 
 struct connect_supervisor {
 	struct connect_supervisor_config config; /* set before start, then read-only */
@@ -34,8 +38,12 @@ struct connect_supervisor {
 	bool interrupted;         /* nobody waits for it any more; guarded by lock */
 	atomic_bool stop;         /* set under the lock, so that no wait misses it; read anywhere */
 	struct td_thread thread;
-	int64_t took_ms; /* the last attempt that succeeded; the supervisor's thread only */
-	bool joined;     /* the stopping thread only */
+	/* The supervisor's thread only. */
+	uint64_t tried_ms; /* when the last attempt began */
+	int64_t took_ms;   /* how long the last one took that succeeded */
+	struct connect_backoff backoff;
+
+	bool joined; /* the stopping thread only */
 };
 
 /* How much a failure tells, from little to much: the order of the layers. */
@@ -103,12 +111,17 @@ static void note_failure(struct connect_supervisor *s, const struct connect_fail
 	td_lock_give(&s->lock);
 }
 
+static uint64_t now_ms(const struct connect_supervisor *s)
+{
+	return td_clock_mono_ms(s->config.clock);
+}
+
 int connect_limit_slice_ms(const struct connect_limit *limit)
 {
-	uint64_t now_ms = td_clock_mono_ns() / 1000000u;
-	if (now_ms >= limit->deadline_ms || (limit->stop != NULL && atomic_load(limit->stop)))
+	uint64_t now = td_clock_mono_ns() / 1000000u;
+	if (now >= limit->deadline_ms || (limit->stop != NULL && atomic_load(limit->stop)))
 		return 0;
-	uint64_t left_ms = limit->deadline_ms - now_ms;
+	uint64_t left_ms = limit->deadline_ms - now;
 	return left_ms < 100 ? (int)left_ms : 100;
 }
 
@@ -119,18 +132,18 @@ static bool is_stopping(struct connect_supervisor *s)
 
 static struct connect_limit limit_of(struct connect_supervisor *s, int64_t ms)
 {
-	return (struct connect_limit){td_clock_mono_ns() / 1000000u + (uint64_t)ms, &s->stop};
+	return (struct connect_limit){now_ms(s) + (uint64_t)ms, &s->stop};
 }
 
 /* False when it was interrupted by a stop. */
 static bool pause_for(struct connect_supervisor *s, int64_t wait_ms)
 {
+	uint64_t end_ns = td_clock_mono_ns() + (uint64_t)wait_ms * UINT64_C(1000000);
 	td_lock_take(&s->lock);
-	s->next_attempt_ms = td_clock_mono_ns() / 1000000u + (uint64_t)wait_ms;
+	s->next_attempt_ms = now_ms(s) + (uint64_t)wait_ms;
 	bool in_time = true;
 	while (!s->stop && in_time)
-		in_time = td_cond_wait_until(
-			&s->changed, &s->lock, s->next_attempt_ms * UINT64_C(1000000));
+		in_time = td_cond_wait_until(&s->changed, &s->lock, end_ns);
 	s->next_attempt_ms = 0;
 	bool go_on = !s->stop;
 	td_lock_give(&s->lock);
@@ -140,7 +153,7 @@ static bool pause_for(struct connect_supervisor *s, int64_t wait_ms)
 static enum td_status attempt(
 	struct connect_supervisor *s, int64_t timeout_ms, struct connect_failures *failures)
 {
-	uint64_t began_ms = td_clock_mono_ns() / 1000000u;
+	s->tried_ms = now_ms(s);
 	failures->count = 0;
 	td_lock_take(&s->lock);
 	s->health.attempts++;
@@ -150,7 +163,7 @@ static enum td_status attempt(
 	if (status != TD_OK)
 		note_failure(s, failures);
 	else
-		s->took_ms = (int64_t)(td_clock_mono_ns() / 1000000u - began_ms);
+		s->took_ms = (int64_t)(now_ms(s) - s->tried_ms);
 	return status;
 }
 
@@ -159,14 +172,14 @@ static bool start_up(struct connect_supervisor *s, struct connect_failures *fail
 {
 	const struct connect_observer *o = &s->config.observer;
 	struct connect_schedule schedule = s->config.schedule;
-	uint64_t began_ms = td_clock_mono_ns() / 1000000u;
+	uint64_t began_ms = now_ms(s);
 	int64_t wait_ms;
 	o->connecting(o->ctx);
 	while (attempt(s, s->config.timeout_ms, failures) != TD_OK) {
 		if (is_stopping(s))
 			return false;
 		if (!connect_schedule_next(&schedule, &wait_ms)) {
-			int64_t passed_ms = (int64_t)(td_clock_mono_ns() / 1000000u - began_ms);
+			int64_t passed_ms = (int64_t)(now_ms(s) - began_ms);
 			o->gave_up(o->ctx, schedule.max_retries, passed_ms, failures);
 			enter(s, CONNECT_IS_FAILED);
 			return false;
@@ -191,51 +204,54 @@ static void tell_still_down(struct connect_supervisor *s, struct outage *outage,
 {
 	const struct connect_observer *o = &s->config.observer;
 	const struct connect_failure *worst = connect_failures_worst(failures);
-	uint64_t now_ms = td_clock_mono_ns() / 1000000u;
-	if (strcmp(outage->told, worst->reason) == 0 && now_ms - outage->told_ms < REMIND_MS)
+	uint64_t now = now_ms(s);
+	if (strcmp(outage->told, worst->reason) == 0 && now - outage->told_ms < REMIND_MS)
 		return;
-	outage->told_ms = now_ms;
+	outage->told_ms = now;
 	(void)snprintf(outage->told, sizeof(outage->told), "%s", worst->reason);
-	o->still_down(o->ctx, (int64_t)(now_ms - outage->began_ms), failures);
+	o->still_down(o->ctx, (int64_t)(now - outage->began_ms), failures);
 }
 
-/* How long the next attempt may take, after `in_vain` of them. */
-static int64_t brisk_timeout(const struct connect_supervisor *s, unsigned in_vain)
+/* How long the next attempt may take, after `in_vain` of them and that failure. */
+static int64_t brisk_timeout(
+	const struct connect_supervisor *s, unsigned in_vain, const struct connect_failure *last)
 {
 	int64_t brisk_ms = s->took_ms * 4 > BRISK_MS ? s->took_ms * 4 : BRISK_MS;
-	bool patient = in_vain >= BRISK_IN_A_ROW && in_vain % PATIENT_EVERY == 0;
+	bool patient = in_vain >= BRISK_IN_A_ROW && in_vain % PATIENT_EVERY == 0 &&
+		       last->class != CONNECT_NO_ANSWER;
 	return patient || brisk_ms > s->config.timeout_ms ? s->config.timeout_ms : brisk_ms;
 }
 
 /* The pause counts from the attempt's beginning: one that hung was pause enough. False: stopped. */
-static bool back_off(struct connect_supervisor *s, struct connect_backoff *backoff,
-	const struct connect_failures *failures, uint64_t began_ms)
+static bool back_off(struct connect_supervisor *s, const struct connect_failures *failures)
 {
 	enum connect_pace pace = connect_class_pace(connect_failures_worst(failures)->class);
-	int64_t wait_ms = connect_backoff_next(backoff, pace, randombytes_random());
-	wait_ms -= (int64_t)(td_clock_mono_ns() / 1000000u - began_ms);
+	int64_t wait_ms = connect_backoff_next(&s->backoff, pace, randombytes_random());
+	wait_ms -= (int64_t)(now_ms(s) - s->tried_ms);
 	return pause_for(s, wait_ms > PAUSE_LEAST_MS ? wait_ms : PAUSE_LEAST_MS);
 }
 
 /* The second phase, after a loss. False: stopped. */
 static bool reconnect(struct connect_supervisor *s, struct connect_failures *failures)
 {
-	struct connect_backoff backoff = {0};
-	uint64_t began_ms = td_clock_mono_ns() / 1000000u;
-	struct outage outage = {.began_ms = td_clock_mono_ns() / 1000000u};
+	struct outage outage = {.began_ms = now_ms(s)};
 	const struct connect_observer *o = &s->config.observer;
-	for (unsigned in_vain = 0; attempt(s, brisk_timeout(s, in_vain), failures) != TD_OK;
-		in_vain++) {
+	if (outage.began_ms - s->tried_ms >= STEADY_MS)
+		connect_backoff_reset(&s->backoff);
+	else if (!back_off(s, failures))
+		return false;
+	for (unsigned in_vain = 0;; in_vain++) {
+		int64_t timeout_ms = brisk_timeout(s, in_vain, connect_failures_worst(failures));
+		if (attempt(s, timeout_ms, failures) == TD_OK)
+			break;
 		if (is_stopping(s))
 			return false;
 		tell_still_down(s, &outage, failures);
-		if (!back_off(s, &backoff, failures, began_ms))
+		if (!back_off(s, failures))
 			return false;
-		began_ms = td_clock_mono_ns() / 1000000u;
 	}
 	enter(s, CONNECT_IS_UP);
-	o->up(o->ctx, /* again= */ true,
-		(int64_t)(td_clock_mono_ns() / 1000000u - outage.began_ms));
+	o->up(o->ctx, /* again= */ true, (int64_t)(now_ms(s) - outage.began_ms));
 	return true;
 }
 
@@ -321,13 +337,13 @@ bool connect_supervisor_is_up(struct connect_supervisor *s)
 
 void connect_supervisor_get_health(struct connect_supervisor *s, struct connect_health *ret_health)
 {
-	uint64_t now_ms = td_clock_mono_ns() / 1000000u;
+	uint64_t now = now_ms(s);
 	td_lock_take(&s->lock);
 	*ret_health = s->health;
 	ret_health->next_attempt_in_ms = -1;
 	if (s->next_attempt_ms != 0)
-		ret_health->next_attempt_in_ms = s->next_attempt_ms > now_ms
-							 ? (int64_t)(s->next_attempt_ms - now_ms)
+		ret_health->next_attempt_in_ms = s->next_attempt_ms > now
+							 ? (int64_t)(s->next_attempt_ms - now)
 							 : 0;
 	td_lock_give(&s->lock);
 }

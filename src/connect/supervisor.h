@@ -103,7 +103,7 @@ struct connect_supervisor_config {
 	struct connect_observer observer;
 	struct connect_schedule schedule;
 	int64_t timeout_ms;           /* CONNECT_TIMEOUT: one attempt in all */
-	const struct td_clock *clock; /* borrowed until destroy */
+	const struct td_clock *clock; /* borrowed until destroy; only pauses are in real time */
 };
 
 struct connect_supervisor;
