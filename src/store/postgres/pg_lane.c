@@ -30,14 +30,17 @@ struct connect_limit pg_batch_limit(struct pg_lane *l, struct lane_job **jobs, s
 
 void pg_lane_drop(struct pg_lane *l)
 {
+	if (l->conn != NULL && l->left_pid == 0)
+		l->left_pid = PQbackendPID(l->conn);
 	PQfinish(l->conn);
 	l->conn = NULL;
 }
 
-/* A notice of the server's that it is going away comes in while the connection is idle. */
+/* A notice of the server's that it is going away comes in while the connection is idle. A network
+ * that drops everything tells nothing, but the supervisor has noticed. */
 static bool is_stale(struct pg_lane *l)
 {
-	if (now_ms() >= l->retire_ms)
+	if (now_ms() >= l->retire_ms || l->made_in != atomic_load(&l->store->epoch))
 		return true;
 	if (PQconsumeInput(l->conn) == 0)
 		return true;
@@ -59,10 +62,32 @@ static enum td_status set_session(
 		" set_config('plan_cache_mode', 'force_generic_plan', false),"
 		" set_config('tcp_keepalives_idle', '10', false),"
 		" set_config('tcp_keepalives_interval', '5', false),"
-		" set_config('tcp_keepalives_count', '3', false)",
+		" set_config('tcp_keepalives_count', '3', false),"
+		" set_config('tcp_user_timeout', '25000', false)",
 		(long long)l->store->config.store_timeout_ms,
 		(long long)l->store->config.store_timeout_ms * 2, l->writes ? PG_LOCK_MS : 0);
 	return pg_query(l->conn, sql, NULL, 0, limit, NULL, err);
+}
+
+/* Where the network dropped everything, the server has not noticed that we left, and no time-out of
+ * its own counts between two statements of a pipeline: the session would keep its locks for as long
+ * as TCP hopes, and the repeat would wait for them. False: lost. */
+static bool end_old_session(struct pg_lane *l, const struct connect_limit *limit)
+{
+	char sql[250];
+	if (l->left_pid == 0)
+		return true;
+	(void)snprintf(sql, sizeof(sql),
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d"
+		" AND usename = current_user"
+		" AND application_name = current_setting('application_name')",
+		l->left_pid);
+	enum td_status status = pg_query(l->conn, sql, NULL, 0, limit, NULL, NULL);
+	/* Who is not allowed to has to wait. */
+	if (status == TD_UNAVAILABLE || status == TD_TIMEOUT)
+		return false;
+	l->left_pid = 0;
+	return true;
 }
 
 /* Preparing a statement that writes takes a lock on its table, behind which a reader must not have
@@ -106,7 +131,7 @@ static bool prepare_all(struct pg_lane *l, const struct connect_limit *limit)
 static bool set_up(struct pg_lane *l, const struct connect_limit *limit)
 {
 	bool pooled = atomic_load(&l->store->pooled);
-	if (!pooled && set_session(l, limit, NULL) != TD_OK)
+	if (!pooled && (!end_old_session(l, limit) || set_session(l, limit, NULL) != TD_OK))
 		return false;
 	return PQenterPipelineMode(l->conn) == 1 && (pooled || prepare_all(l, limit));
 }
@@ -132,6 +157,7 @@ static enum td_status open_connection(struct pg_lane *l, const struct connect_li
 	enum connect_class *ret_class, struct td_err *err)
 {
 	struct connect_failures failures;
+	l->made_in = atomic_load(&l->store->epoch);
 	if (pg_connect(&l->store->pg, limit, &l->conn, &failures) != TD_OK) {
 		*ret_class = connect_failures_worst(&failures)->class;
 		return td_err_set(err, TD_UNAVAILABLE, "PostgreSQL: %s",

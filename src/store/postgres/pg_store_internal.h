@@ -55,8 +55,10 @@ extern const char pg_sql_subscriptions_due[];
 struct pg_lane {
 	struct pg_store *store;
 	struct lane *lane;
-	bool writes;  /* it is the writer: prepares the statements that write too */
-	PGconn *conn; /* NULL: not connected */
+	bool writes;      /* it is the writer: prepares the statements that write too */
+	PGconn *conn;     /* NULL: not connected */
+	unsigned made_in; /* the epoch in which it was made */
+	int left_pid;     /* of the server's process for the connection before; 0: it is gone */
 	struct connect_backoff backoff; /* after a connection that failed though the server is up */
 	uint64_t not_before_ms;         /* mono: no attempt before it, within the same epoch */
 	unsigned epoch;
