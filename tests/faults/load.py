@@ -4,17 +4,24 @@ import asyncio
 import itertools
 import json
 import re
+import threading
 import time
 
 ANSWER = re.compile(rb"HTTP/1\.1 (\d\d\d) .*?\r\n\r\n", re.S)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
 
 
+PATIENCE = 30  # seconds after the load's end, for what was sent before it
+
+# In the place of a status.
+CLOSED, HUNG = 0, -1
+
+
 class _Client(asyncio.Protocol):
     def __init__(self, load, done):
         self.load, self.done = load, done
         self.buffer = b""
-        self.user = self.transport = None
+        self.user = self.transport = None  # user: whose request waits for its answer
         self.began = 0
 
     def connection_made(self, transport):
@@ -22,6 +29,7 @@ class _Client(asyncio.Protocol):
         self._next()
 
     def _next(self):
+        self.user = None
         if self.load.is_over():
             self.transport.close()
             return
@@ -47,22 +55,32 @@ class _Client(asyncio.Protocol):
         self._next()
 
     def connection_lost(self, reason):
+        self.give_up(CLOSED)
+
+    def give_up(self, why):
+        """No answer comes any more, if one was waited for."""
+        if self.user is not None:
+            self.load.unanswered(self.user, why, self.began)
+            self.user = None
         if not self.done.done():
             self.done.set_result(None)
 
 
 class Load:
-    """`acknowledged` has each user whose 201 was read, in that order; `refused` counts by status."""
+    """`acknowledged` has each user whose 201 was read, in that order; `refused` counts by status;
+    `lost` has who got no answer: the connection was CLOSED, or all ended and the request HUNG."""
 
     def __init__(self, server, key, clients=64, prefix="u"):
         self.host, self.port, self.key, self.clients = server.host, server.port, key, clients
         self.numbers = (f"{prefix}{n}" for n in itertools.count())
         self.acknowledged = []
         self.refused = {}
+        self.lost = {}
         self.on_answer = None
-        self.trace = None  # or a list: (begin, seconds, status) of each answer
+        self.trace = None  # or a list: (begin, seconds, status, CLOSED or HUNG) of each request
         self.stopped = False
         self.end_at = None
+        self.thread = self.error = None
 
     def next_user(self):
         return next(self.numbers)
@@ -70,9 +88,12 @@ class Load:
     def is_over(self):
         return self.stopped or asyncio.get_running_loop().time() >= self.end_at
 
-    def answered(self, user, status, began):
+    def _note(self, status, began):
         if self.trace is not None:
             self.trace.append((began, time.monotonic() - began, status))
+
+    def answered(self, user, status, began):
+        self._note(status, began)
         if status in (200, 201):
             self.acknowledged.append(user)
             if self.on_answer is not None:
@@ -80,21 +101,48 @@ class Load:
         else:
             self.refused[status] = self.refused.get(status, 0) + 1
 
-    async def _run(self, seconds):
+    def unanswered(self, user, why, began):
+        self._note(why, began)
+        self.lost[user] = why
+
+    async def _run(self, seconds, patience):
         loop = asyncio.get_running_loop()
         self.end_at = loop.time() + seconds
-        ends = []
+        clients = []
         for _ in range(self.clients):
-            done = loop.create_future()
-            ends.append(done)
+            client = _Client(self, loop.create_future())
+            clients.append(client)
             try:
-                await loop.create_connection(
-                    lambda done=done: _Client(self, done), self.host, self.port)
+                await loop.create_connection(lambda client=client: client, self.host, self.port)
             except OSError:
-                done.set_result(None)
-        await asyncio.wait_for(asyncio.gather(*ends), seconds + 30)
+                client.give_up(CLOSED)
+        await asyncio.wait([client.done for client in clients], timeout=seconds + patience)
+        hung = [client for client in clients if not client.done.done()]
+        for client in hung:
+            client.give_up(HUNG)
+            client.transport.abort()
+        if hung:
+            raise TimeoutError(f"{len(hung)} requests have no answer {patience} s after the end")
 
-    def run(self, seconds):
+    def run(self, seconds, patience=PATIENCE):
         """Until the time is over, `stopped` is set, or every connection is lost."""
-        asyncio.run(self._run(seconds))
+        asyncio.run(self._run(seconds, patience))
         return self
+
+    def _run_apart(self, *args):
+        try:
+            self.run(*args)
+        except Exception as error:  # pylint: disable=broad-except # end() raises it
+            self.error = error
+
+    def begin(self, seconds, patience=PATIENCE):
+        """run() in a thread of its own; end() follows."""
+        self.thread = threading.Thread(target=self._run_apart, args=(seconds, patience), daemon=True)
+        self.thread.start()
+        return self
+
+    def end(self):
+        """Waits for the thread, and raises what it ended with."""
+        self.thread.join()
+        if self.error is not None:
+            raise self.error

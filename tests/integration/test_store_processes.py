@@ -48,11 +48,10 @@ def test_both_write_under_load_and_none_starves(pair):
     """Writers of both processes all the time: no refusal, both go on."""
     first, second, key = pair
     loads = [Load(first, key, clients=16, prefix="a"), Load(second, key, clients=16, prefix="b")]
-    threads = [threading.Thread(target=load.run, args=(3,)) for load in loads]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    for load in loads:
+        load.begin(3)
+    for load in loads:
+        load.end()
     counts = [len(load.acknowledged) for load in loads]
     assert [load.refused for load in loads] == [{}, {}]
     assert min(counts) > 0
