@@ -11,7 +11,12 @@ import signal
 import typing
 
 import pg_fakes
+from disk import harness
 from tcp_proxy import Fake
+
+
+# Half of CONNECT_BACKOFF_FAST_MS and of CONNECT_BACKOFF_SLOW_MS.
+FAST, SLOW = 0.75, 5.0
 
 
 @dataclasses.dataclass
@@ -24,6 +29,9 @@ class Row:
     hold: float = 3.0      # seconds that it lasts
     recovers: float = 2.0  # seconds, at most, once it is over
     is_seen: bool = True   # somebody notices it
+    hangs: float = 0.0     # seconds that each attempt takes, at least
+    pause_most: float = FAST  # between attempts, where chance makes them short
+    connections: int = 1   # that one attempt may make
     env: dict = dataclasses.field(default_factory=dict)
 
 
@@ -120,6 +128,17 @@ def _start(world):
     world.pg.start(*world.options)
 
 
+def _socket_alone(world):
+    """How a container image's first start sets the server up."""
+    world.pg.stop("fast")
+    world.pg.start(*world.options, "listen_addresses=''")
+
+
+def _with_tcp(world):
+    world.pg.stop("fast")
+    world.pg.start(*world.options)
+
+
 def _change_password(world):
     world.pg.sql("ALTER ROLE app PASSWORD 'another'")
     _kill_backends(world)
@@ -213,19 +232,26 @@ def _many_files(world):
 
 
 FAKE_STARTING = pg_fakes.error("57P03", "the database system is starting up")
-SLOW = 11.0  # what somebody has to set right is tried again every 10 s
+# What somebody has to set right is tried again every 10 s.
+WRONG = {"recovers": 11.0, "pause_most": SLOW}
+
+# Shortened; with TD_LONG=1 as long as the name says, and one that ends while an attempt is given its
+# whole time.
+LONG_OUTAGES = (12, 15) if harness.LONG else (8,)
 
 ROWS = [
     Row("1", "connection refused", "proxy", _mode("refuse"), _pass),
-    Row("2", "SYN into a black hole", "proxy", _mode("hang"), _pass, hold=4),
-    Row("3", "accepted, then silence", "proxy", _mode("silent"), _thaw, hold=4),
+    Row("2", "SYN into a black hole", "proxy", _mode("hang"), _pass, hold=4, hangs=1),
+    Row("3", "accepted, then silence", "proxy", _mode("silent"), _thaw, hold=4, hangs=1),
     Row("4", "accepted, then closed", "proxy", _mode("close"), _pass),
     Row("4", "accepted, then reset", "proxy", _mode("reset"), _pass),
-    Row("5", "a handshake of one byte a second", "proxy", _drip, _pour, hold=4),
+    Row("5", "a handshake of one byte a second", "proxy", _drip, _pour, hold=4, hangs=1),
     Row("6", "a web server behind the port", "fake", _through_fake(pg_fakes.http), _from_fake,
-        recovers=SLOW),
-    Row("7", "half-open: no byte passes any more", "proxy", _freeze, _thaw, hold=5),
-    Row("8", "frozen (SIGSTOP)", "real", _stop_processes, _continue_processes, hold=5),
+        **WRONG),
+    Row("7", "half-open: no byte passes any more", "proxy", _freeze, _thaw, hold=5, hangs=1),
+    *(Row("7", f"cut off for {hold} s, old links stay dead", "proxy", _freeze, _pass, hold=hold,
+          hangs=1) for hold in LONG_OUTAGES),
+    Row("8", "frozen (SIGSTOP)", "real", _stop_processes, _continue_processes, hold=5, hangs=1),
     Row("9", "reset in the middle of a result", "proxy", _cut_in_results, _uncut, hold=1,
         is_seen=False),
     Row("12", "restarted, fast", "real", _restart("fast"), _nothing, hold=0),
@@ -236,14 +262,14 @@ ROWS = [
     Row("13", "recovering for long (57P03)", "fake", _through_fake(FAKE_STARTING), _from_fake,
         hold=5),
     Row("15", "password changed, then right again", "real", _change_password,
-        _change_password_back, recovers=SLOW),
+        _change_password_back, **WRONG),
     Row("16", "database gone, then there again", "real", _rename_database, _rename_database_back,
-        recovers=SLOW),
+        **WRONG),
     Row("17", "name unknown, then known again", "proxy", _no_name, _name_again),
     Row("18", "address of the name changed", "proxy", _move, _nothing, hold=1, is_seen=False),
-    Row("19", "too many connections", "real", _occupy, _free, recovers=SLOW),
+    Row("19", "too many connections", "real", _occupy, _free),
     Row("20", "disk full (53100)", "fake", _fill_disk, _empty_disk, hold=1.5),
-    Row("21", "sessions read-only", "real", _read_only, _writable, recovers=SLOW),
+    Row("21", "sessions read-only", "real", _read_only, _writable, **WRONG),
     Row("22", "clock an hour ahead, then back", "real", _clock(3600), _clock(0), hold=2,
         is_seen=False),
     Row("22", "clock an hour behind, then right", "real", _clock(-3600), _clock(0), hold=2,
@@ -253,10 +279,11 @@ ROWS = [
     Row("31", "no file descriptors left", "real", _few_files, _many_files, hold=3),
 ]
 
+# Played by a test of its own, since it begins before the service does.
+FIRST_START = Row("14", "first start: a socket alone, then TCP", "real", _socket_alone, _with_tcp)
+
 # What is no fault of a running service, or has closer tests of its own.
 ELSEWHERE = [
-    ("14", "two-phase first start", "the start line by line: test_pg_connect, the server may come"
-     " last; here row 12, stopped and started later"),
     ("28", "two and ten migrators, one killed", "integration/test_pg_migrate.py"),
     ("29", "BOM, CRLF, UTF-16, NUL in a migration", "integration/test_migrate_files.py"),
     ("32", "end during connecting, back-off, work", "integration/test_pg_connect.py and"

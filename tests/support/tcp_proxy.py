@@ -58,6 +58,9 @@ class _Link:
                 continue
             except OSError:
                 data = b""
+            if to_client and data and self.proxy.freeze_when is not None \
+                    and self.proxy.freeze_when(data):
+                self.frozen, self.proxy.freeze_when = True, None
             while self.frozen and self.open:
                 time.sleep(POLL_SECONDS)
             if not data or not self._forward(sink, data, to_client):
@@ -118,14 +121,14 @@ class Proxy:
         silent  accepts, then nothing
     `rate` (bytes/s towards the client), `cut_after` (bytes towards the client, then RST) and
     `cut_when` (RST in the place of the first data towards the client for which it gives true) hold
-    for links that are open."""
+    for links that are open; so does `freeze_when` (from that data on no byte passes there)."""
 
     def __init__(self, target, mode="pass", host="127.0.0.1", port=0):
         self.target, self.host = target, host
         self.lock = threading.Lock()
         self.links = set()
         self.accepted = []  # when, monotonic
-        self.rate = self.cut_after = self.cut_when = None
+        self.rate = self.cut_after = self.cut_when = self.freeze_when = None
         self.mode = None
         self.listener = None
         self.fillers = []
