@@ -31,7 +31,6 @@ class Row:
     is_seen: bool = True   # somebody notices it
     hangs: float = 0.0     # seconds that each attempt takes, at least
     pause_most: float = FAST  # between attempts, where chance makes them short
-    connections: int = 1   # that one attempt may make
     env: dict = dataclasses.field(default_factory=dict)
 
 

@@ -11,6 +11,7 @@ import time
 from disk import harness
 
 STORE_TIMEOUT = 3  # seconds, of the service under test
+FIRST_PAUSE = 0.05  # half of CONNECT_BACKOFF_FIRST_MS
 LANES = 3          # connections that it has besides the supervisor's
 GRACE = 0.3 if harness.LONG else 2  # seconds over STORE_TIMEOUT until an answer is here
 BODY = {"email": "ada@example.org", "first_name": "Ada", "last_name": "Lovelace"}
@@ -220,26 +221,28 @@ def _judge(service, outcome, began):
     outcome.expect(service.server.process.poll() is None, "the process ended")
 
 
-def _tries(seconds, hangs, pause_most):
-    """How often one who backs off may try within that time: src/connect/schedule.c with the shortest
-    pauses that it gives, from one attempt's beginning to the next one's."""
-    count, pause = 1, 0.05
+def tries(seconds, first, most, hangs=0.0):
+    """How often one may try within that time whose pauses double, from one attempt's beginning to the
+    next one's."""
+    count, pause = 1, first
     at = max(pause, hangs)
     while at <= seconds:
         count += 1
-        pause = min(pause * 2, pause_most)
+        pause = min(pause * 2, most)
         at += max(pause, hangs)
     return count
 
 
 def _count_attempts(outcome, attempts, seconds):
     """All from the fault's beginning until all was well again. The supervisor backs off all the time,
-    each lane as long as the supervisor has not noticed; in the end each has its connection."""
+    each lane as long as the supervisor has not noticed; in the end each has its connection. The
+    pauses are the shortest that src/connect/schedule.c gives."""
     row = outcome.row
     unnoticed = seconds if outcome.detected is None else outcome.detected
-    tries = (_tries(seconds, row.hangs, row.pause_most) + 1
-             + LANES * (_tries(unnoticed, row.hangs, row.pause_most) + 1))
-    outcome.attempts, outcome.most_attempts = attempts, row.connections * tries
+    outcome.attempts = attempts
+    outcome.most_attempts = (
+        tries(seconds, FIRST_PAUSE, row.pause_most, row.hangs) + 1
+        + LANES * (tries(unnoticed, FIRST_PAUSE, row.pause_most, row.hangs) + 1))
     outcome.expect(attempts <= outcome.most_attempts,
                    f"{attempts} attempts, not {outcome.most_attempts} at most")
 
