@@ -314,13 +314,23 @@ static enum td_status parse_scheme(
 	return TD_OK;
 }
 
-/* Where the authority ends: before the first '/' or '?' that is not part of user and password. */
+/* Where the authority ends: before the first '/' or '?'. */
 static size_t authority_length(struct td_slice rest)
 {
 	size_t at = 0;
 	while (at < rest.len && rest.ptr[at] != '/' && rest.ptr[at] != '?')
 		at++;
 	return at;
+}
+
+/* A password with a '/' or a '?' that should have been encoded ends the authority too early: what
+ * stands before would be taken for host and port, and shown. Its '@' then stands in `rest`. */
+static enum td_status check_rest(const struct parser *p, struct td_slice rest)
+{
+	if (rest.len == 0 || memchr(rest.ptr, '@', rest.len) == NULL)
+		return TD_OK;
+	return refuse(p, "an @ stands behind the host: in user, password, database and parameters "
+			 "/, @, :, ? and # are written %2F, %40, %3A, %3F and %23");
 }
 
 static enum td_status parse_authority(
@@ -346,6 +356,8 @@ enum td_status connect_url_parse(struct td_slice text, const char *variable, uin
 	struct td_slice rest = text;
 	enum td_status status = parse_scheme(&p, &rest, &url);
 	size_t authority = authority_length(rest);
+	if (status == TD_OK)
+		status = check_rest(&p, td_slice_skip(rest, authority));
 	if (status == TD_OK)
 		status = parse_authority(&p, td_slice(rest.ptr, authority), &url);
 	rest = td_slice_skip(rest, authority);

@@ -1,6 +1,7 @@
 /* A database's address as a URL:
  * SCHEME[+DRIVER]://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…][/DATABASE][?NAME=VALUE&…] (RFC
- * 3986, with libpq's several hosts). Parts are percent-decoded. The
+ * 3986, with libpq's several hosts). Parts are percent-decoded. An @ behind the hosts must be
+ * encoded: one that is not belongs to a password with a / or a ? that should have been. The
  * parameters host, port, user, password and dbname are parts too, and go before them. Errors name
  * the part, never its secret. */
 #ifndef TD_CONNECT_URL_H

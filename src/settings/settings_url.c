@@ -129,8 +129,20 @@ enum td_status settings_read_database(
 		scheme.len > 20 ? 20 : (int)scheme.len, scheme.ptr);
 }
 
-/* The part between "//" and the last '@' before the path; a password may hold '/', '?' or '#'
- * that should have been encoded, so the last '@' of all counts. */
+/* An '@' behind what the URL says is its host: the password goes on to somewhere in there, and so
+ * nothing of the value can be shown. SQLite's path may have one. */
+static bool is_broken(struct td_slice text)
+{
+	struct td_slice scheme = {NULL, 0}, rest = text;
+	if (cut_scheme(text, &scheme, &rest) && td_slice_is_nocase(scheme, "sqlite"))
+		return false;
+	size_t host = 0;
+	while (host < rest.len && rest.ptr[host] != '/' && rest.ptr[host] != '?')
+		host++;
+	return host < rest.len && memchr(rest.ptr + host, '@', rest.len - host) != NULL;
+}
+
+/* The part between "//" and the last '@'. */
 static bool find_password(struct td_slice text, size_t *ret_start, size_t *ret_end)
 {
 	const char *at = text.len > 0 ? memrchr(text.ptr, '@', text.len) : NULL;
@@ -170,7 +182,8 @@ bool settings_url_has_password(struct td_slice text)
 {
 	size_t start;
 	size_t end;
-	return find_password(text, &start, &end) || find_query_password(text, 0, &start, &end);
+	return is_broken(text) || find_password(text, &start, &end) ||
+	       find_query_password(text, 0, &start, &end);
 }
 
 const char *settings_url_mask(struct td_slice text, struct td_arena *arena)
@@ -178,6 +191,8 @@ const char *settings_url_mask(struct td_slice text, struct td_arena *arena)
 	struct td_slice parts[2] = {text, {NULL, 0}};
 	size_t start;
 	size_t end;
+	if (is_broken(text))
+		return td_arena_strndup(arena, "***", 3);
 	const char *masked = td_arena_strndup(arena, text.ptr, text.len);
 	if (masked != NULL && find_password(text, &start, &end)) {
 		parts[0] = td_slice(text.ptr, start);

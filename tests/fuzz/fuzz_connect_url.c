@@ -29,19 +29,37 @@ static void parse(struct td_slice text, struct td_arena *arena, struct td_err *e
 		FUZZ_CLAIM(err->text[0] != '\0');
 }
 
-/* Behind a password: no error shows it. */
+/* A part of a password that is not encoded is nothing but a part of the password. */
+static void claim_whole(const struct connect_url *url)
+{
+	const char *password = connect_url_param(url, "password");
+	FUZZ_CLAIM(password != NULL || strstr(url->password, SECRET) != NULL);
+	FUZZ_CLAIM(url->database == NULL || strstr(url->database, SECRET) == NULL);
+	for (size_t i = 0; i < url->host_count; i++)
+		FUZZ_CLAIM(strstr(url->hosts[i].name, SECRET) == NULL);
+}
+
+/* In a password, behind what could be a port, a host, a path or a query: it comes out nowhere. */
 static void parse_with_secret(struct td_slice rest, struct td_arena *arena)
 {
+	static const char *const heads[] = {"", "12/", "12?", "12,", "12@", "12:", "/", "12#"};
 	struct td_err err = TD_ERR_INIT;
-	const char *at = rest.len > 0 ? memchr(rest.ptr, '@', rest.len) : NULL;
-	if (at == NULL || memchr(rest.ptr, '/', (size_t)(at - rest.ptr)) != NULL)
+	struct connect_url url;
+	if (rest.len < 2 || memchr(rest.ptr, '@', rest.len) == NULL ||
+		memchr(rest.ptr, '%', rest.len) != NULL ||
+		memmem(rest.ptr, rest.len, SECRET, strlen(SECRET)) != NULL)
 		return;
-	char *url = td_arena_printf(
-		arena, "postgresql://u:" SECRET "%.*s", (int)rest.len, rest.ptr);
-	if (url == NULL)
+	const char *head = heads[(unsigned char)rest.ptr[0] % TD_ARRAY_LEN(heads)];
+	struct td_slice tail = td_slice_skip(rest, 1);
+	const char *text = td_arena_printf(
+		arena, "postgresql://u:%s" SECRET "%.*s", head, TD_SLICE_ARG(tail));
+	if (text == NULL || strchr(text, '@') == NULL)
 		return;
-	parse(td_slice_str(url), arena, &err);
+	enum td_status status = connect_url_parse(
+		td_slice_str(text), "X", 5432, arena, &url, &err);
 	FUZZ_CLAIM(strstr(err.text, SECRET) == NULL);
+	if (status == TD_OK && memchr(tail.ptr, '@', tail.len) != NULL)
+		claim_whole(&url);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

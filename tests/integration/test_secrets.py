@@ -114,6 +114,30 @@ def test_a_failure_shows_it_nowhere(tmp_path, keeper, name, command):
     clean(done.stdout + done.stderr, f"{command} with {name}")
 
 
+# Each could be a port, or a host and a port, and then goes on.
+RAW = ("12/Xy7cret", "5432/Xy7cret", "12,Xy7cret/y", "12?Xy7cret=1", "12/a@Xy7cret", "12@a/Xy7cret",
+       "12#a/Xy7cret", "1/Xy7cret?a#b@c", "12@Xy7cret", "12,Xy7cret", "12#Xy7cret")
+
+
+@pytest.mark.parametrize("command", ["serve", "back-postgres", "back-api", "config", "migrate"])
+@pytest.mark.parametrize("tail", ["/d", "/main_db?sslmode=disable", "/d?application_name=a@b"])
+def test_a_password_that_is_not_encoded_shows_nowhere(tmp_path, command, tail):
+    """With a '/' or a '?' in it the URL is refused, else the password is whole; never a host."""
+    for raw in RAW:
+        done = subprocess.run(
+            [executable(), command], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=60, check=False, env=clean_env(
+                DATABASE_URL=f"postgresql://user:{raw}@127.0.0.1:{closed_port()}{tail}",
+                CONNECT_MAX_RETRIES=0, CONNECT_TIMEOUT=2, PORT=0, LOG_LEVEL="debug"))
+        output = done.stdout + done.stderr
+        assert "Xy7cret" not in output and "cret" not in output, f"{command} shows {raw}"
+        if set("/?") & set(raw) or "@" in tail:
+            assert done.returncode == 3, output
+            assert "DATABASE_URL" in output and "%2F" in output and "%40" in output
+        else:
+            assert done.returncode in (0, 4), output
+
+
 def test_a_secret_has_no_flag(tmp_path, keeper):
     """Arguments are seen by everybody: a URL with a password is refused, and not repeated."""
     done = subprocess.run(

@@ -69,6 +69,13 @@ static const struct {
 	{"postgresql://h:65536/d", "larger than 65535"},
 	{"postgresql://h:/d", "port is missing"},
 	{"postgresql://u:secret/word@h/d", "%2F"},
+	{"postgresql://u:12/secret@h/d", "%2F"},
+	{"postgresql://u:5432/secret@h/d?sslmode=disable", "%2F"},
+	{"postgresql://u:12,secret/y@h/d", "%2F"},
+	{"postgresql://u:12?secret=y@h/d", "%2F"},
+	{"postgresql://u/secret@h/d", "%2F"},
+	{"postgresql://h/d?password=secret@x", "%40"},
+	{"postgresql://h/secret@x", "%40"},
 	{"postgresql://::1/d", "[ ]"},
 	{"postgresql://[::1/d", "] behind"},
 	{"postgresql://[abc]/d", "not an IPv6"},
@@ -120,6 +127,46 @@ static void test_url_password_of_every_character_survives(void **state)
 	td_arena_done(&arena);
 }
 
+/* The URL of a password that is not encoded, at that of a server called h: it is read as it was
+ * meant, or refused without a word of it. */
+static void check_raw_password(const char *password)
+{
+	char text[128];
+	struct td_arena arena = TD_ARENA_INIT;
+	struct td_err err = TD_ERR_INIT;
+	struct connect_url url;
+	(void)snprintf(text, sizeof(text), "postgresql://u:%s@h:1/d?sslmode=disable", password);
+	enum td_status status = connect_url_parse(
+		td_slice_str(text), "DATABASE_URL", 5432, &arena, &url, &err);
+	if (strpbrk(password, "/?") != NULL) {
+		assert_int_equal(status, TD_INVALID);
+		assert_non_null(strstr(err.text, "DATABASE_URL"));
+		assert_non_null(strstr(err.text, "%2F"));
+		assert_null(strstr(err.text, "77"));
+	} else {
+		assert_int_equal(status, TD_OK);
+		assert_string_equal(url.password, password);
+		assert_string_equal(connect_url_target(&url, &arena), "h:1/d");
+	}
+	td_arena_done(&arena);
+}
+
+/* Two of the characters that have a meaning at every two places of a password of digits, which
+ * could be a port: the whole is never taken apart as something else. */
+static void test_url_raw_password_is_whole_or_refused(void **state)
+{
+	(void)state;
+	static const char marks[] = "7/?#@,:[]=&";
+	for (size_t i = 0; i < 36; i++) {
+		for (size_t m = 0; m < 121; m++) {
+			char password[] = "777777";
+			password[i / 6] = marks[m / 11];
+			password[i % 6] = marks[m % 11];
+			check_raw_password(password);
+		}
+	}
+}
+
 /* As other drivers write it, and libpq reads it. */
 static void test_url_ssl_true_is_sslmode_require(void **state)
 {
@@ -154,6 +201,7 @@ int main(void)
 		cmocka_unit_test(test_url_good_forms_give_their_parts),
 		cmocka_unit_test(test_url_bad_forms_name_variable_and_part),
 		cmocka_unit_test(test_url_password_of_every_character_survives),
+		cmocka_unit_test(test_url_raw_password_is_whole_or_refused),
 		cmocka_unit_test(test_url_ssl_true_is_sslmode_require),
 		cmocka_unit_test(test_url_last_parameter_wins),
 	};
