@@ -85,6 +85,29 @@ static struct store_op *apply(struct contract *c)
 	return op;
 }
 
+static struct store_op *throttle_take(struct contract *c)
+{
+	static const struct store_throttle throttles[] = {
+		{{"account:1", 9}, 5}, {{"address:1", 9}, 50}};
+	(void)c;
+	struct store_op *op = contract_op(STORE_THROTTLE_TAKE);
+	op->in.throttles = throttles;
+	op->in.throttle_count = TD_ARRAY_LEN(throttles);
+	op->in.window_ms = 900000;
+	return op;
+}
+
+/* So far that what is kept by the time before would have expired. */
+static struct store_op *clock_set(struct contract *c)
+{
+	struct store_op *op = contract_op(STORE_CLOCK_SET);
+	op->in.clock = (struct store_clock_set){1000, STORE_CLOCK_ABSENT};
+	contract_expect(c->store, op, TD_OK);
+	op = contract_op(STORE_CLOCK_SET);
+	op->in.clock = (struct store_clock_set){INT64_C(31622400000), 1000};
+	return op;
+}
+
 /* Each kind that writes; `once` finds a row when it was done, and once. */
 static const struct {
 	const char *name;
@@ -99,6 +122,10 @@ static const struct {
 		"SELECT 1 FROM api_keys WHERE extract(epoch FROM revoked_at) = 1800000000"},
 	{"CATALOGUE_POPULATE", populate, "SELECT 1 FROM subscription_packages HAVING count(*) = 1"},
 	{"CATALOGUE_APPLY", apply, "SELECT 1 FROM subscription_packages HAVING count(*) = 2"},
+	{"THROTTLE_TAKE", throttle_take,
+		/* At least once, and once more for each answer that is lost: see pg_login.c. */
+		"SELECT 1 FROM throttles HAVING count(*) = 2 AND max(count) <= 2"},
+	{"CLOCK_SET", clock_set, "SELECT 1 FROM test_clock WHERE offset_ms = 31622400000"},
 };
 
 /* A fresh database for each row. */
@@ -249,8 +276,8 @@ static void lose_the_connection_before(struct contract *c, unsigned row)
 	open_holder(db);
 	struct store_op *op = writes[row].make(c);
 	pgdb_run(db->holder, "BEGIN");
-	pgdb_run(db->holder, "LOCK TABLE users, api_keys, idempotency, subscription_packages IN "
-			     "EXCLUSIVE MODE");
+	pgdb_run(db->holder, "LOCK TABLE users, api_keys, idempotency, subscription_packages,"
+			     " throttles, test_clock IN EXCLUSIVE MODE");
 	crowd_submit(crowd, c->store, op);
 	end_ours(db, "wait_event_type = 'Lock'");
 	pgdb_run(db->holder, "COMMIT");

@@ -150,3 +150,26 @@ def test_cut_after_the_write_is_one_result(world, verb, keyed):
     print(f"\n{verb}: {cuts} cuts, {dict(told)} told, {lost} written without an answer")
     assert cuts and set(told) <= {None, 200, 201, 503}, told
     assert lost or type(world) is World
+
+
+def test_cut_after_the_clock_was_set_advances_it_once(start_server, tmp_path, pg_database):
+    """Without a key too: the store knows its own write again, though it is not there as it was."""
+    with Proxy(pg_database.pg.port) as proxy:
+        server = start_server.ready(tmp_path, release=True, env={
+            "DATABASE_URL": url(proxy.port, pg_database.name), "CONNECT_INITIAL_DELAY": "20ms",
+            "CONNECT_MAX_DELAY": "100ms", "CONNECT_MAX_RETRIES": -1, "TEST_CLOCK": "2027-01-31T12:00:00Z"})
+        world = World(server, pg_database.sql, proxy, server.make_key())
+
+        def offset():
+            return pg_database.sql("SELECT offset_ms FROM test_clock")[0][0]
+        client, cuts = server.client(world.key), 0
+        for _ in range(CUTS):
+            before = offset()
+            proxy.cut_when = lambda data, old=before: READY in data and offset() != old
+            reply = client.post("/test/clock", {"advance": "1h"})
+            cuts += world.was_cut()
+            assert reply.status == 200, reply
+            assert offset() - before == 3600_000
+        client.close()
+        server.stop()
+    assert cuts

@@ -208,6 +208,10 @@ static enum td_status run_throttle_take(
 	return status;
 }
 
+/* Where the answer of a commit is lost, the repeat counts the attempt once more. That errs on the
+ * safe side and is bounded: nobody gets an attempt too many; one too few comes of each connection
+ * that is lost in that moment and ends with the window, or with the next right password. A mark for
+ * each attempt would be a row that whoever guesses passwords makes us write. */
 const struct pg_write_kind pg_throttle_take = {.run = run_throttle_take, .unmarked = true};
 
 /* ---- links that reset a password

@@ -17,16 +17,24 @@ static bool choose_mark(struct store_op *op)
 	return !op->arena.failed;
 }
 
+/* The sweep goes by the test clock, which this operation may have put forward. */
+static int64_t keep_until(const struct pg_lane *l, const struct store_op *op)
+{
+	int64_t now_ms = td_clock_wall_ms(l->store->base.clock);
+	if (op->kind == STORE_CLOCK_SET && op->in.clock.offset_ms > 0)
+		now_ms += op->in.clock.offset_ms;
+	return now_ms + KEEP_MS;
+}
+
 enum td_status pg_mark_set(struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t,
 	bool *ret_done, struct td_err *err)
 {
 	struct store_op *op = t->op;
-	int64_t until_ms = td_clock_wall_ms(l->store->base.clock) + KEEP_MS;
 	PGresult *r = NULL;
 	if (!choose_mark(op))
 		return td_err_set(err, TD_NOMEM, "no memory for a mark");
 	const char *params[] = {store_op_name(op->kind), pg_sql_text(&op->arena, op->tried.mark),
-		pg_sql_time(&op->arena, until_ms)};
+		pg_sql_time(&op->arena, keep_until(l, op))};
 	if (!pg_sql_send(l,
 		    "INSERT INTO idempotency (caller, route, key, fingerprint, expires_at, "
 		    "http_status, body) VALUES ('store', $1, $2, decode(repeat('00', 32), 'hex'), "

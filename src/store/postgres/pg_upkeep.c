@@ -1,5 +1,7 @@
 /* What processes agree on: who has a lease, what the test clock says; and the sweep of what has
- * expired. Each may be done twice, so none needs a mark. */
+ * expired. A lease is taken by its owner as often as it likes, and what is swept is gone: these may
+ * be done twice. The clock may not: a repeat would meet the offset that it set itself, as somebody
+ * else's, and whoever advances would add to it once more. */
 #include "store/postgres/pg_read.h"
 #include "store/postgres/pg_sql.h"
 
@@ -100,4 +102,4 @@ static enum td_status run_clock_set(
 	return status;
 }
 
-const struct pg_write_kind pg_clock_set = {.run = run_clock_set, .unmarked = true};
+const struct pg_write_kind pg_clock_set = {.run = run_clock_set};
