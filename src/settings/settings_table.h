@@ -41,7 +41,8 @@
 		"Address to listen on: an IPv4 or IPv6 address, or a name. `0.0.0.0` or `::` is "  \
 		"every interface.")                                                                \
 	X(PORT, port, INT, "8100", 0, 65535, NULL, 0, CORE, LISTEN,                                \
-		"Port to listen on. 0 takes a free one; the line `Listening on` tells which.")     \
+		"Port to listen on (`back-postgres`: 8101 where none is set). 0 takes a free "     \
+		"one; the line `Listening on` tells which.")                                       \
 	X(PUBLIC_URL, public_url, ORIGIN, NULL, 1, 512, NULL, 0, CORE, LISTEN,                     \
 		"Where browsers see this service, as `https://plans.example.com`. With https, "    \
 		"cookies are Secure and HSTS is sent.")                                            \
@@ -112,7 +113,7 @@
 		"The longest time until a change that another program made to the packages "       \
 		"shows.")                                                                          \
 	X(SCHEMA_DIR, schema_dir, FOLDER, NULL, 1, 4095, NULL, 0, CORE, FILES,                     \
-		"Folder with `sqlite/`, the numbered migrations.")                                 \
+		"Folder with `sqlite/` and `postgres/`, the numbered migrations.")                 \
 	X(TEMPLATES_DIR, templates_dir, FOLDER, NULL, 1, 4095, NULL, 0, CORE, FILES,               \
 		"Folder of page templates; read again when a file changes.")                       \
 	X(STATIC_DIR, static_dir, FOLDER, NULL, 1, 4095, NULL, 0, CORE, FILES,                     \

@@ -151,6 +151,17 @@ def test_status_and_dry_run_show_and_change_nothing(schema):
     assert database.read_bytes() == before
 
 
+def test_status_does_not_call_an_edited_schema_up_to_date(schema):
+    assert run(schema).returncode == 0
+    assert "up to date" in run(schema, "status").stdout
+    second = schema / COMPILED_IN[1]
+    second.write_text(second.read_text() + "-- edited\n")
+    for arguments in (("status",), ("--dry-run",)):
+        done = run(schema, *arguments)
+        assert done.returncode == 5 and COMPILED_IN[1] in done.stderr
+        assert "up to date" not in done.stdout + done.stderr and "to run" not in done.stdout
+
+
 # ---- a database of an earlier version
 
 SOLD = """

@@ -181,7 +181,11 @@ def test_status_and_dry_run_show_and_change_nothing(schema, run, pg_database):
     assert rows[FILES[0]]["applied_at"].endswith("Z")
     assert rows[FILES[1]]["state"] == "edited"
     assert (rows["900_x.sql"]["state"], rows["900_x.sql"]["applied_at"]) == ("pending", None)
-    assert "900_x.sql" in run("status").stdout
+    shown = run("status").stdout
+    assert "900_x.sql" in shown and "to run" not in shown
+    (schema / "900_x.sql").unlink()
+    done = run("status")
+    assert done.returncode == 5 and "up to date" not in done.stdout + done.stderr
     assert pg_database.sql("SELECT * FROM schema_migrations ORDER BY version") == before
 
 

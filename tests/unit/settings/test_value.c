@@ -237,7 +237,7 @@ static void test_database_names_the_part_that_is_wrong(void **state)
 		{"postgresql://h/d?x-secret=1", "parameter 1 behind its ?"},
 		{"postgresql://h/d?application_name=a&password=x&secret=1",
 			"parameter 3 behind its"},
-		{"postgresql://u:12?secret=x@h/d", "parameter 1 behind its ?"},
+		{"postgresql://u:12?secret=x@h/d", "an @ stands behind the host"},
 		{"postgresql://h/d?sslmode=secret", "parameter sslmode must be one of: disable "},
 		{"postgresql://h/d?sslmode=Require", "parameter sslmode must be one of"},
 		{"postgresql://h/d?sslmode=prefer%20require", "parameter sslmode must be one of"},
