@@ -120,6 +120,8 @@ static const char *const advices[CONNECT_CLASS_COUNT] = {
 	[CONNECT_RESOURCES] = "Free disk or memory on the server; its log says which.",
 	[CONNECT_TOO_OLD] = "Upgrade the server, or point %s at a newer one.",
 	[CONNECT_SETTING] = "Correct %s: the server does not accept what it asks for.",
+	[CONNECT_UNREADABLE] = "Put the file back, or correct what it holds: it is read again at "
+			       "every attempt.",
 };
 
 void connect_advice(

@@ -35,7 +35,8 @@ enum connect_pace {
 	X(TOO_MANY, FAST, "capacity", "too many clients")                   \
 	X(RESOURCES, SLOW, "capacity", "server is out of resources")        \
 	X(TOO_OLD, SLOW, "version", "server is too old")                    \
-	X(SETTING, SLOW, "config", "a setting was refused")
+	X(SETTING, SLOW, "config", "a setting was refused")                 \
+	X(UNREADABLE, SLOW, "config", "a setting cannot be read again")
 
 enum connect_class {
 #define CONNECT_CLASS_ENUM(name, pace, layer, words) CONNECT_##name,

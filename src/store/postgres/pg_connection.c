@@ -127,8 +127,10 @@ static enum td_status fail(const struct attempt *a, enum connect_class class, co
 		[PG_STAGE_TCP] = "connect to", [PG_STAGE_HANDSHAKE] = "log in at"};
 	put_address(a, f->address, sizeof(f->address));
 	f->class = class;
-	(void)snprintf(
+	int n = snprintf(
 		f->reason, sizeof(f->reason), "%s %s: %s", verbs[a->stage], f->address, words);
+	if (n < 0) /* one that is too long is cut */
+		f->reason[0] = '\0';
 	return TD_UNAVAILABLE;
 }
 
@@ -172,6 +174,16 @@ static PGconn *begin(const struct attempt *a, const char *password)
 	return PQconnectStartParams(p.names, p.values, /* expand_dbname= */ 0);
 }
 
+/* Nothing was sent yet: `words` name the setting. */
+static enum td_status fail_unreadable(
+	const struct attempt *a, const char *words, struct connect_failure *f)
+{
+	put_address(a, f->address, sizeof(f->address));
+	f->class = CONNECT_UNREADABLE;
+	(void)snprintf(f->reason, sizeof(f->reason), "%.399s", words);
+	return TD_UNAVAILABLE;
+}
+
 /* With the password as it is now, which is forgotten at once. */
 static enum td_status begin_with_password(
 	const struct attempt *a, PGconn **ret_conn, struct connect_failure *f)
@@ -183,7 +195,7 @@ static enum td_status begin_with_password(
 	if (a->config->password != NULL)
 		status = a->config->password(a->config->password_ctx, &arena, &password, &err);
 	if (status != TD_OK) {
-		status = fail(a, CONNECT_SETTING, err.text, f);
+		status = fail_unreadable(a, err.text, f);
 	} else {
 		*ret_conn = begin(a, password);
 		if (*ret_conn == NULL)
