@@ -102,9 +102,10 @@ static enum app_next fail_unreadable(struct app_flow *flow)
 {
 	struct store_op *op = flow->op;
 	const struct store_bad_row *row = &op->out.bad_rows[0];
-	return app_flow_fail(flow,
-		td_err_set(&op->err, TD_CORRUPT, "%.*s %.*s breaks the rules: %.*s",
-			TD_SLICE_ARG(row->table), TD_SLICE_ARG(row->key), TD_SLICE_ARG(row->why)));
+	enum td_status status = td_err_set(&op->err, TD_CORRUPT, "%.*s %.*s breaks the rules: %.*s",
+		TD_SLICE_ARG(row->table), TD_SLICE_ARG(row->key), TD_SLICE_ARG(row->why));
+	op->err.told = row->told;
+	return app_flow_fail(flow, status);
 }
 
 static enum app_next refuse_unknown_user(struct app_flow *flow)

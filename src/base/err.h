@@ -6,6 +6,8 @@
 #include "base/compiler.h"
 #include "base/status.h"
 
+#include <stdbool.h>
+
 #define TD_ERR_TEXT_MAX 512
 
 struct td_err {
@@ -14,6 +16,7 @@ struct td_err {
 	char state[6];  /* SQLSTATE; "" where there is none */
 	char check[32]; /* doctor's identifier of the layer that failed ("sqlite.writable"); or ""
 			 */
+	bool told;      /* it was logged already: once is enough */
 	char text[TD_ERR_TEXT_MAX]; /* a sentence for people; cut at a character; never a secret */
 };
 

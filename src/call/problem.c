@@ -31,7 +31,8 @@ static void log_fault(struct http_request *rq, const struct td_err *err)
 	const struct td_log_field fields[] = {{"request", http_request_id(rq)},
 		{"route", http_route_pattern(rq)},
 		{"check", err->check[0] != '\0' ? err->check : NULL}, {NULL, NULL}};
-	td_log_fields(TD_LOG_ERROR, "call.failed", fields, "A request could not be answered: %s",
+	td_log_fields(err->told ? TD_LOG_DEBUG : TD_LOG_ERROR, "call.failed", fields,
+		"A request could not be answered: %s",
 		err->text[0] != '\0' ? err->text : td_status_words(err->code));
 }
 

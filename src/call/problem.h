@@ -15,7 +15,8 @@ struct http_problem call_problem(enum td_problem problem, const char *detail);
 struct http_problem call_problem_of_flow(const struct app_flow *flow);
 
 /* Answers an outcome that is nobody's wish: busy, away, too late, broken. What went wrong inside is
- * logged with the request's id and never sent. `err` may be NULL. */
+ * logged with the request's id (for who debugs, where it was told of before) and never sent. `err`
+ * may be NULL. */
 void call_reply_failure(struct http_request *rq, enum td_status status, const struct td_err *err);
 
 #endif

@@ -13,6 +13,8 @@ struct health {
 	char reason[TD_ERR_TEXT_MAX];
 	bool has_store;
 	struct store_health store;
+	bool has_connections;
+	struct store_connections connections;
 	struct catalogue_state catalogue; /* has_snapshot false: none */
 };
 
@@ -32,6 +34,8 @@ static struct health look(struct service *service)
 	health.has_store = store != NULL;
 	if (store != NULL)
 		store_get_health(store, &health.store);
+	if (store != NULL)
+		health.has_connections = store_get_connections(store, &health.connections);
 	/* While it is stopping the refresher may be gone. */
 	if (refresher != NULL && health.phase != SERVICE_STOPPING)
 		catalogue_refresher_get_state(refresher, &health.catalogue);
@@ -56,6 +60,23 @@ static const char *status_word(const struct health *health)
 	return is_degraded(health) ? "degraded" : "ready";
 }
 
+/* The same as in /metrics, where the reasons of failures are told apart. */
+static void put_connections(struct td_json *json, const struct store_connections *connections)
+{
+	uint64_t failed = 0;
+	for (size_t i = 0; i < connections->failure_count; i++)
+		failed += connections->failures[i].count;
+	td_json_name(json, "connections");
+	td_json_open(json, '{');
+	td_json_member_i64(json, "open", (int64_t)connections->open);
+	td_json_member_i64(json, "made", (int64_t)connections->made);
+	td_json_member_i64(json, "failed", (int64_t)failed);
+	td_json_member_i64(json, "reconnects", (int64_t)connections->reconnects);
+	td_json_member_i64(json, "lost_seconds", connections->lost_ms / 1000);
+	td_json_member_i64(json, "oldest_seconds", connections->oldest_ms / 1000);
+	td_json_close(json, '}');
+}
+
 static void put_store(struct td_json *json, const struct health *health)
 {
 	static const char *const words[] = {
@@ -76,6 +97,8 @@ static void put_store(struct td_json *json, const struct health *health)
 		td_json_i64(json, (store->next_attempt_in_ms + 999) / 1000);
 	else
 		td_json_null(json);
+	if (health->has_connections)
+		put_connections(json, &health->connections);
 	td_json_close(json, '}');
 }
 

@@ -105,6 +105,50 @@ static void put_number(
 	td_buf_printf(out, "%s %.15g\n", name, number);
 }
 
+/* The names of classes are capitals where they are made. */
+static void put_failures(
+	struct td_buf *out, const char *name, const struct store_connections *connections)
+{
+	put_head(out, "tools_dashboard_store_connect_failures_total", "counter",
+		"Attempts to connect that failed, by their reason.");
+	for (size_t i = 0; i < connections->failure_count; i++) {
+		const struct store_failures *row = &connections->failures[i];
+		td_buf_printf(out,
+			"tools_dashboard_store_connect_failures_total{store=\"%s\",class=\"", name);
+		for (const char *c = row->class; *c != '\0'; c++)
+			td_buf_put_char(out, *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c);
+		td_buf_printf(out, "\"} %" PRIu64 "\n", row->count);
+	}
+}
+
+static void put_connections(
+	struct td_buf *out, const char *name, const struct store_connections *connections)
+{
+	const struct {
+		const char *name, *type, *help;
+		double number;
+	} rows[] = {
+		{"tools_dashboard_store_connections", "gauge", "Connections that are open.",
+			(double)connections->open},
+		{"tools_dashboard_store_connects_total", "counter", "Connections that were made.",
+			(double)connections->made},
+		{"tools_dashboard_store_reconnects_total", "counter",
+			"Times that the store came back after it was lost.",
+			(double)connections->reconnects},
+		{"tools_dashboard_store_lost_seconds", "gauge",
+			"Time since the store was lost; 0 while it is there.",
+			(double)connections->lost_ms / 1000},
+		{"tools_dashboard_store_oldest_connection_seconds", "gauge",
+			"The age of the oldest connection that is open.",
+			(double)connections->oldest_ms / 1000},
+	};
+	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
+		put_head(out, rows[i].name, rows[i].type, rows[i].help);
+		td_buf_printf(out, "%s{store=\"%s\"} %.15g\n", rows[i].name, name, rows[i].number);
+	}
+	put_failures(out, name, connections);
+}
+
 static void put_store(struct td_buf *out, struct store *store)
 {
 	struct store_health health;
@@ -112,6 +156,9 @@ static void put_store(struct td_buf *out, struct store *store)
 	put_head(out, "tools_dashboard_store_up", "gauge", "1 where the store can be used.");
 	td_buf_printf(out, "tools_dashboard_store_up{store=\"%s\"} %d\n", health.name,
 		health.state == STORE_UP);
+	struct store_connections connections;
+	if (store_get_connections(store, &connections))
+		put_connections(out, health.name, &connections);
 }
 
 /* Of the store, as far as it is there, and those that hash passwords. */

@@ -41,7 +41,7 @@ void store_bad_rows_tell(
 	for (size_t i = 0; i < count; i++) {
 		const struct store_bad_row *row = &op->out.bad_rows[i];
 		marks[i] = mark_of(row);
-		if (!was_seen(seen, marks[i]))
+		if (!row->told && !was_seen(seen, marks[i]))
 			tell(ctx, row);
 	}
 	store_bad_seen_done(seen);

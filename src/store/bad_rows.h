@@ -14,8 +14,8 @@ struct store_bad_seen {
 
 typedef void store_bad_row_fn(void *ctx, const struct store_bad_row *row);
 
-/* Calls `tell` with those of op->out.bad_rows that were not there at the last look. Without memory
- * it tells nothing now, and the next look does. */
+/* Calls `tell` with those of op->out.bad_rows that were not there at the last look, and that the
+ * store has not told of itself. Without memory it tells nothing now, and the next look does. */
 void store_bad_rows_tell(
 	struct store_bad_seen *seen, const struct store_op *op, store_bad_row_fn *tell, void *ctx);
 

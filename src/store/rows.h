@@ -56,6 +56,7 @@ struct store_catalogue {
  * not UTF-8): it is left out of what is read and named here, so that it can be logged once. */
 struct store_bad_row {
 	struct td_slice table, key, why;
+	bool told; /* by the store itself: who reads it need not */
 };
 
 struct store_api_key {

@@ -135,6 +135,12 @@ void store_get_health(struct store *store, struct store_health *ret_health)
 	store->class->get_health(store, ret_health);
 }
 
+bool store_get_connections(struct store *store, struct store_connections *ret_connections)
+{
+	return store->class->get_connections != NULL &&
+	       store->class->get_connections(store, ret_connections);
+}
+
 void store_set_changed(struct store *store, store_changed_fn *fn, void *ctx)
 {
 	store->class->set_changed(store, fn, ctx);

@@ -313,6 +313,23 @@ struct store_health {
 	int64_t next_attempt_in_ms; /* -1: none is planned */
 };
 
+#define STORE_FAILURES_MOST 24
+
+struct store_failures {
+	const char *class; /* "REFUSED"; static */
+	uint64_t count;
+};
+
+/* Of a store behind a network: the connections that it keeps. */
+struct store_connections {
+	size_t open;
+	uint64_t made, reconnects; /* in all; how often it came back after a loss */
+	int64_t lost_ms;           /* since the loss, while it is away; else 0 */
+	int64_t oldest_ms;         /* the age of the oldest that is open; 0 where none is */
+	struct store_failures failures[STORE_FAILURES_MOST]; /* attempts in vain, by their reason */
+	size_t failure_count;
+};
+
 /* Something in the catalogue's tables may have changed, by anybody. Called by a thread of the
  * store; short. */
 typedef void store_changed_fn(void *ctx);
@@ -324,6 +341,8 @@ typedef void store_lane_fn(void *ctx, struct lane *lane);
 struct store_class {
 	enum td_status (*submit)(struct store *store, struct store_op *op);
 	void (*get_health)(struct store *store, struct store_health *ret_health);
+	/* NULL: a store without connections. */
+	bool (*get_connections)(struct store *store, struct store_connections *ret_connections);
 	void (*set_changed)(struct store *store, store_changed_fn *fn, void *ctx);
 	void (*each_lane)(struct store *store, store_lane_fn *fn, void *ctx);
 	void (*expire)(struct store *store, uint64_t now_ms);
@@ -339,6 +358,9 @@ struct store {
 };
 
 void store_get_health(struct store *store, struct store_health *ret_health);
+
+/* False: it has none. Any thread. */
+bool store_get_connections(struct store *store, struct store_connections *ret_connections);
 
 /* fn NULL: nobody. The function that was set before is not running any more when it returns; so not
  * from within it. */

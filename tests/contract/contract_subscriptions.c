@@ -482,6 +482,22 @@ static void test_rows_outside_the_rules_are_left_out_and_counted(void **state)
 	store_op_free(op);
 }
 
+/* What is shown has two decimal places always. */
+static void test_rows_in_other_currencies_are_left_out(void **state)
+{
+	struct contract *c = *state;
+	selling_prepare(c);
+	contract_expect(c->store, selling_subscribe("s1", "ada"), TD_OK);
+	c->factory->exec(c->db, "UPDATE user_subscriptions SET currency = 'JPY'");
+	struct store_op *op = selling_get(c, "ada");
+	assert_true(op->out.subscription_count == 0 && op->out.left_out == 1);
+	store_op_free(op);
+	c->factory->exec(c->db, "UPDATE user_subscriptions SET currency = 'EUR'");
+	op = selling_get(c, "ada");
+	assert_true(op->out.subscription_count == 1 && op->out.left_out == 0);
+	store_op_free(op);
+}
+
 int contract_run_subscriptions(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -497,6 +513,7 @@ int contract_run_subscriptions(void)
 		CONTRACT_TEST(test_history_comes_in_pages_newest_first),
 		CONTRACT_TEST(test_change_of_many_steps_keeps_their_order),
 		CONTRACT_TEST(test_history_names_the_key),
+		CONTRACT_TEST(test_rows_in_other_currencies_are_left_out),
 		CONTRACT_TEST(test_due_are_found_in_order),
 		CONTRACT_TEST(test_get_leaves_out_and_names_what_breaks_the_rules),
 		CONTRACT_TEST(test_rows_outside_the_rules_are_left_out_and_counted),

@@ -112,6 +112,36 @@ static void test_row_price_that_is_no_number_is_left_out(void **state)
 	store_op_free(op);
 }
 
+static void check_left_out(struct contract *c, const char *user)
+{
+	struct store_op *op = selling_get(c, user);
+	assert_true(op->out.subscription_count == 0 && op->out.left_out == 1);
+	assert_true(op->out.bad_rows[0].told);
+	store_op_free(op);
+}
+
+/* However many there are: whoever reads such rows over and over does not fill the log, and is told
+ * that they are named already. */
+static void test_row_each_of_many_is_told_once(void **state)
+{
+	struct contract *c = *state;
+	unsigned before = pgdb_bad_rows_told();
+	char user[16], id[16];
+	selling_prepare(c);
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(user, sizeof(user), "u%d", i);
+		(void)snprintf(id, sizeof(id), "s%d", i);
+		selling_make_user(c, user);
+		contract_expect(c->store, selling_subscribe(id, user), TD_OK);
+	}
+	pgdb_exec(c->db, "UPDATE user_subscriptions SET currency = 'JPY'");
+	for (int i = 0; i < 200; i++) {
+		(void)snprintf(user, sizeof(user), "u%d", i % 100);
+		check_left_out(c, user);
+	}
+	assert_int_equal(pgdb_bad_rows_told() - before, 100);
+}
+
 /* What a foreign key names can be deleted without reading the whole table that names it. */
 static void test_row_every_foreign_key_has_an_index(void **state)
 {
@@ -131,6 +161,7 @@ int pgdb_run_rows(void)
 		CONTRACT_TEST(test_row_user_without_a_time_is_left_out_and_told_once),
 		CONTRACT_TEST(test_row_user_without_a_time_is_mended_by_a_write),
 		CONTRACT_TEST(test_row_price_that_is_no_number_is_left_out),
+		CONTRACT_TEST(test_row_each_of_many_is_told_once),
 		CONTRACT_TEST(test_row_every_foreign_key_has_an_index),
 	};
 	return cmocka_run_group_tests_name("rows", tests, NULL, NULL);

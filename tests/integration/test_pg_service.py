@@ -153,6 +153,104 @@ def test_back_api_never_migrates_and_waits_with_one_line(start_server, tmp_path,
     assert "Executing migration" not in api.log and "Upserted" not in api.log
 
 
+# ---- a secret that is read again ----
+
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "DATABASE_URL"])
+def test_a_secrets_file_that_vanishes_is_named_and_may_come_back(start_server, tmp_path, pg_database,
+                                                                 name):
+    secret = tmp_path / "secret"
+    with Proxy(pg_database.pg.port) as proxy:
+        address = url(proxy.port, pg_database.name)
+        user = address.split("//")[1].split("@")[0]
+        env = {"DATABASE_URL_FILE": secret} if name == "DATABASE_URL" else {
+            "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": proxy.port,
+            "POSTGRES_DB": pg_database.name, "POSTGRES_USER": user.split(":")[0],
+            "POSTGRES_PASSWORD_FILE": secret}
+        text = address if name == "DATABASE_URL" else (user + ":").split(":")[1] or "none"
+        secret.write_text(text + "\n")
+        server = start_server.ready(tmp_path, command=("back-postgres",), env=env)
+        seen = len(server.lines)
+        secret.unlink()
+        proxy.cut()
+        told = wait_for(lambda: [line for line in server.lines[seen:] if "is away" in line], 20,
+                        "a line that names the setting")[0]
+        assert f"{name}_FILE: {secret}: No such file" in told, told
+        assert "Put the file back" in told and "postgres.config" in told
+        for wrong in ("POSTGRES_HOST", "connect to", "log in at", "does not accept"):
+            assert wrong not in told, told
+        secret.write_text(text + "\n")
+        wait_for(lambda: "PostgreSQL is back" in server.log, 30, "it to be back")
+        server.stop()
+
+
+# ---- what is told of connections ----
+
+def numbers(client):
+    """The metrics of the store: {"name": number} and {"name class": number}."""
+    lines = [line for line in client.get("/metrics").text.splitlines()
+             if line.startswith("tools_dashboard_store_")]
+    assert all('store="postgresql"' in line for line in lines)
+    word = lambda line: line.split("{")[0][len("tools_dashboard_store_"):] + (
+        " " + line.split('class="')[1].split('"')[0] if "class=" in line else "")
+    return {word(line): float(line.split()[-1]) for line in lines}
+
+
+def test_connections_losses_and_failures_are_in_metrics_and_readyz(start_server, tmp_path,
+                                                                   pg_database):
+    def connections():
+        return client.get("/readyz?verbose").json()["checks"]["postgresql"]["connections"]
+    with Proxy(pg_database.pg.port) as proxy:
+        server = start_server.ready(
+            tmp_path, env={"DATABASE_URL": url(proxy.port, pg_database.name)})
+        client = server.client()
+        first = numbers(client)
+        assert first["up"] == 1 and 1 <= first["connections"] <= first["connects_total"]
+        assert first["reconnects_total"] == first["lost_seconds"] == 0
+        assert len([name for name in first if " " in name]) >= 19
+        wait_for(lambda: numbers(client)["oldest_connection_seconds"] > 0.2, 10, "it to grow older")
+        proxy.set("refuse")
+        proxy.cut()
+        wait_for(lambda: numbers(client)["connect_failures_total refused"] >= 2, 20, "two refusals")
+        wait_for(lambda: connections()["lost_seconds"] >= 1, 20, "a second to pass")
+        away = numbers(client)
+        assert away["up"] == 0 and away["lost_seconds"] >= 1
+        assert away["connect_failures_total password"] == 0
+        proxy.set("pass")
+        wait_for(lambda: numbers(client)["up"] == 1, 20, "it to be back")
+        again, told = numbers(client), connections()
+        assert again["reconnects_total"] == told["reconnects"] == 1
+        assert again["lost_seconds"] == told["lost_seconds"] == 0
+        assert again["connects_total"] > first["connects_total"]
+        assert told["failed"] >= 2 and 1 <= told["open"] <= told["made"]
+        client.close()
+        server.stop()
+
+
+# ---- rows of others that break the rules ----
+
+def test_a_bad_row_is_named_once(start_server, tmp_path, pg_database):
+    """By whichever thread comes first: not by each, and not for each request."""
+    server = start_server.ready(tmp_path, env={"DATABASE_URL": pg_database.url})
+    client = server.client(server.make_key())
+    client.put("/user-subscription/users/ada", {
+        "email": "ada@example.com", "first_name": "A", "last_name": "B"})
+    client.post("/user-subscription/subscribe", {
+        "user_id": "ada", "package_slug": "standard", "billing_cycle": "monthly"})
+    pg_database.sql("UPDATE user_subscriptions SET currency = 'JPY', current_period_start ="
+                    " '2020-01-01 00:00:00+00', current_period_end = '2020-02-01 00:00:00+00'")
+    for _ in range(3):
+        assert client.get("/user-subscription/user/ada").status == 404
+        assert client.post("/user-subscription/cancel", {"user_id": "ada"}).status == 500
+    wait_for(lambda: b"tools_dashboard_sweeper_stuck 1" in client.get("/metrics").body, 20,
+             "the sweeper to meet it")
+    assert client.post("/user-subscription/cancel", {"user_id": "ada"}).status == 500
+    client.close()
+    server.stop()
+    told = [line for line in server.lines if "two decimal places" in line]
+    assert len(told) == 1 and "user_subscriptions" in told[0] and "is left out" in told[0], server.log
+    assert "could not be answered" not in server.log
+
+
 # ---- a server that may lose what it acknowledged ----
 
 @pytest.mark.parametrize("option, words", [

@@ -30,10 +30,13 @@ struct connect_limit pg_batch_limit(struct pg_lane *l, struct lane_job **jobs, s
 
 void pg_lane_drop(struct pg_lane *l)
 {
-	if (l->conn != NULL && l->left_pid == 0)
+	if (l->conn == NULL)
+		return;
+	if (l->left_pid == 0)
 		l->left_pid = PQbackendPID(l->conn);
 	PQfinish(l->conn);
 	l->conn = NULL;
+	pg_note_closed(l->store, l->holder);
 }
 
 /* A notice of the server's that it is going away comes in while the connection is idle. A network
@@ -188,9 +191,11 @@ enum td_status pg_lane_ensure(
 	enum connect_class class = CONNECT_CLOSED;
 	enum td_status status = open_connection(l, &own, &class, err);
 	if (status != TD_OK) {
+		pg_note_failed(l->store, class);
 		back_off(l, class);
 		return status;
 	}
+	pg_note_open(l->store, l->holder);
 	connect_backoff_reset(&l->backoff);
 	l->not_before_ms = 0;
 	int64_t most_ms = l->store->config.lifetime_ms;

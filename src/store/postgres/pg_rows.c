@@ -88,7 +88,8 @@ void pg_tell_bad_row(struct pg_store *s, const struct store_bad_row *row)
 
 static void tell_bad_user(struct pg_store *s, struct td_slice id, const char *why)
 {
-	const struct store_bad_row row = {TD_SLICE("users"), id, td_slice_str(why)};
+	const struct store_bad_row row = {
+		.table = TD_SLICE("users"), .key = id, .why = td_slice_str(why)};
 	pg_tell_bad_row(s, &row);
 }
 

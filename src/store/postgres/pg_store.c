@@ -53,8 +53,10 @@ static enum td_status attempt(
 {
 	struct pg_store *s = ctx;
 	PGconn *conn = NULL;
-	if (pg_connect(&s->pg, limit, &conn, failures) != TD_OK)
+	if (pg_connect(&s->pg, limit, &conn, failures) != TD_OK) {
+		pg_note_failed(s, connect_failures_worst(failures)->class);
 		return TD_UNAVAILABLE;
+	}
 	enum td_status status = look_for_pooler(s, conn, limit);
 	if (status == TD_OK && !atomic_load(&s->pooled))
 		status = pg_query(
@@ -65,9 +67,11 @@ static enum td_status attempt(
 		failures->list[0] = (struct connect_failure){.class = CONNECT_CLOSED};
 		(void)snprintf(failures->list[0].reason, sizeof(failures->list[0].reason),
 			"the connection was lost right after the login");
+		pg_note_failed(s, CONNECT_CLOSED);
 		return TD_UNAVAILABLE;
 	}
 	s->control = conn;
+	pg_note_open(s, PG_HOLDER_SUPERVISOR);
 	s->heartbeat_ms = now_ms();
 	s->heard_nothing = true;
 	atomic_fetch_add(&s->epoch, 1);
@@ -150,6 +154,7 @@ static void close_control(void *ctx)
 	struct pg_store *s = ctx;
 	PQfinish(s->control);
 	s->control = NULL;
+	pg_note_closed(s, PG_HOLDER_SUPERVISOR);
 }
 
 /* ---- the store's class
@@ -297,6 +302,7 @@ static void on_destroy(struct store *store)
 static const struct store_class pg_class = {
 	.submit = on_submit,
 	.get_health = on_get_health,
+	.get_connections = pg_get_connections,
 	.set_changed = on_set_changed,
 	.each_lane = on_each_lane,
 	.expire = on_expire,
@@ -313,6 +319,8 @@ static enum td_status make_lane(struct pg_store *s, struct pg_lane *l, const cha
 {
 	l->store = s;
 	l->writes = run == pg_run_writes;
+	l->holder = l->writes ? PG_HOLDER_WRITER
+			      : (enum pg_holder)(PG_HOLDER_READER + (l - s->readers));
 	struct lane_config config = {
 		.name = name,
 		.queue_limit = s->config.queue_limit != 0 ? s->config.queue_limit : PG_QUEUE_LIMIT,

@@ -14,7 +14,7 @@
 #define PG_BATCH_LIMIT 256
 #define PG_QUEUE_LIMIT 8192
 #define PG_PARAMS_MOST 40
-#define PG_TOLD_MOST   64
+#define PG_TOLD_MOST   4096
 
 /* How long a write waits for a lock: at first, and where others wait for it. The first is a setting
  * of the writer's session. */
@@ -51,11 +51,27 @@ extern const struct pg_statement_text pg_statements[PG_STMT_COUNT];
 /* Parameters: a time, a limit; rows for pg_subscription(). */
 extern const char pg_sql_subscriptions_due[];
 
+/* Who keeps a connection. */
+enum pg_holder {
+	PG_HOLDER_SUPERVISOR,
+	PG_HOLDER_WRITER,
+	PG_HOLDER_READER, /* the first; the others follow */
+	PG_HOLDERS = PG_HOLDER_READER + PG_READERS,
+};
+
+/* Of connections that are kept; those for one thing (a migration) are not counted. */
+struct pg_counts {
+	_Atomic uint64_t made;
+	_Atomic uint64_t open_since_ms[PG_HOLDERS]; /* mono; 0: not open */
+	_Atomic uint64_t failed[CONNECT_CLASS_COUNT];
+};
+
 /* One lane with its own connection. The lane's thread only, but for `lane`. */
 struct pg_lane {
 	struct pg_store *store;
 	struct lane *lane;
-	bool writes;      /* it is the writer: prepares the statements that write too */
+	bool writes; /* it is the writer: prepares the statements that write too */
+	enum pg_holder holder;
 	PGconn *conn;     /* NULL: not connected */
 	unsigned made_in; /* the epoch in which it was made */
 	int left_pid;     /* of the server's process for the connection before; 0: it is gone */
@@ -82,6 +98,7 @@ struct pg_store {
 	_Atomic uint64_t stop_ms;        /* mono: from then on no lane waits for the server */
 	_Atomic uint64_t refused_due_ms; /* mono: when the observer may hear of a refusal again */
 	struct pg_lane writer, readers[PG_READERS];
+	struct pg_counts counts;
 	uint8_t clash_secret[8]; /* set before start, then read-only: see pg_clash.c */
 	atomic_uint next_reader;
 	struct td_lock lock;
@@ -137,6 +154,16 @@ enum td_status pg_end(struct pg_lane *l, const struct connect_limit *limit, enum
 /* The same for a sync that was sent already. */
 enum td_status pg_end_synced(struct pg_lane *l, const struct connect_limit *limit,
 	enum td_status status, struct td_err *err) TD_MUST_CHECK;
+
+/* ---- pg_counts.c: what is told of connections
+ * --------------------------------------------------------------------- */
+
+void pg_note_open(struct pg_store *s, enum pg_holder holder);
+void pg_note_closed(struct pg_store *s, enum pg_holder holder);
+void pg_note_failed(struct pg_store *s, enum connect_class class);
+
+/* store_class's get_connections. */
+bool pg_get_connections(struct store *store, struct store_connections *ret);
 
 /* ---- batches
  * ------------------------------------------------------------------------------------------- */

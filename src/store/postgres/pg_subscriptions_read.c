@@ -2,6 +2,8 @@
 #include "store/postgres/pg_read.h"
 #include "store/postgres/pg_sql.h"
 
+#include "base/money.h"
+
 /* So many are named to who asks. */
 #define BAD_ROWS_MOST 100
 
@@ -46,6 +48,8 @@ static const char *read_pending(
 	if (p->package.id.ptr == NULL || p->currency.ptr == NULL ||
 		!store_cycle_find(peek(r, row, column + 6), &p->cycle))
 		return "a change is planned, but its package, cycle, price or currency is null";
+	if (!td_money_is_currency(p->currency))
+		return "pending_currency is not one with two decimal places";
 	return p->price < 0 ? "pending_price is no number" : NULL;
 }
 
@@ -84,6 +88,8 @@ const char *pg_subscription(const PGresult *r, int row, int column, struct td_ar
 		return "its status or billing_cycle is no word of ours";
 	if (s->price < 0)
 		return "price is no number";
+	if (!td_money_is_currency(s->currency))
+		return "currency is not one with two decimal places";
 	const char *why = read_pending(r, row, column + 15, arena, &s->pending);
 	return why != NULL ? why : check_times(r, row, column);
 }
@@ -92,8 +98,10 @@ const char *pg_subscription(const PGresult *r, int row, int column, struct td_ar
 static void leave_out(struct pg_store *s, struct store_op *op, const char *table,
 	struct td_slice key, const char *why)
 {
-	const struct store_bad_row row = {
-		td_slice_str(table), td_arena_slice(&op->arena, key), td_slice_str(why)};
+	const struct store_bad_row row = {.table = td_slice_str(table),
+		.key = td_arena_slice(&op->arena, key),
+		.why = td_slice_str(why),
+		.told = s->config.bad_row != NULL};
 	pg_tell_bad_row(s, &row);
 	if (op->out.bad_row_count == BAD_ROWS_MOST)
 		return;

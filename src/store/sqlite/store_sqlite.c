@@ -112,7 +112,15 @@ static void destroy(struct store *store)
 }
 
 static const struct store_class sqlite_class = {
-	submit, get_health, set_changed, each_lane, expire, hurry, stop, destroy};
+	.submit = submit,
+	.get_health = get_health,
+	.set_changed = set_changed,
+	.each_lane = each_lane,
+	.expire = expire,
+	.hurry = hurry,
+	.stop = stop,
+	.destroy = destroy,
+};
 
 /* ---- opening */
 

@@ -42,8 +42,9 @@ static void answer(struct store_op *op, int64_t price, bool has_bad_row)
 	op->out.catalogue = (struct store_catalogue){.packages = row, .package_count = 1};
 	if (has_bad_row) {
 		op->out.bad_rows = td_arena_alloc(&op->arena, sizeof(struct store_bad_row));
-		op->out.bad_rows[0] = (struct store_bad_row){
-			S("subscription_packages"), S("b"), S("a price below 0")};
+		op->out.bad_rows[0] = (struct store_bad_row){.table = S("subscription_packages"),
+			.key = S("b"),
+			.why = S("a price below 0")};
 		op->out.bad_row_count = 1;
 	}
 }

@@ -60,7 +60,9 @@ static enum td_status get_due(struct memory_store *m, struct store_op *op)
 		op->out.left_out += m->kinds[i] == ROW_BAD;
 		if (m->kinds[i] == ROW_BAD)
 			bad[op->out.bad_row_count++] = (struct store_bad_row){
-				TD_SLICE("user_subscriptions"), m->rows[i].id, TD_SLICE("odd")};
+				.table = TD_SLICE("user_subscriptions"),
+				.key = m->rows[i].id,
+				.why = TD_SLICE("odd")};
 		else
 			list[op->out.subscription_count++] = m->rows[i];
 	}
