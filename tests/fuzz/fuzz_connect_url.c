@@ -33,6 +33,7 @@ static void parse(struct td_slice text, struct td_arena *arena, struct td_err *e
 static void claim_whole(const struct connect_url *url)
 {
 	const char *password = connect_url_param(url, "password");
+	FUZZ_CLAIM(password != NULL || url->password != NULL);
 	FUZZ_CLAIM(password != NULL || strstr(url->password, SECRET) != NULL);
 	FUZZ_CLAIM(url->database == NULL || strstr(url->database, SECRET) == NULL);
 	for (size_t i = 0; i < url->host_count; i++)
@@ -52,12 +53,13 @@ static void parse_with_secret(struct td_slice rest, struct td_arena *arena)
 	struct td_slice tail = td_slice_skip(rest, 1);
 	const char *text = td_arena_printf(
 		arena, "postgresql://u:%s" SECRET "%.*s", head, TD_SLICE_ARG(tail));
-	if (text == NULL || memchr(tail.ptr, '@', tail.len) == NULL)
+	/* A NUL in the tail ends it. */
+	if (text == NULL || strchr(strstr(text, SECRET), '@') == NULL)
 		return;
 	enum td_status status = connect_url_parse(td_slice_str(text), "X", 5432, arena, &url, &err);
 	FUZZ_CLAIM(strstr(err.text, SECRET) == NULL);
 	/* What is encoded may be the same word, elsewhere. */
-	if (status == TD_OK && memchr(tail.ptr, '%', tail.len) == NULL)
+	if (status == TD_OK && strchr(text, '%') == NULL)
 		claim_whole(&url);
 }
 
