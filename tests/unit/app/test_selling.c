@@ -52,7 +52,9 @@ static int drive_setup(void **state)
 			.version = 3,
 			.created_at = NOW - 10 * DAY,
 			.updated_at = NOW - 2 * DAY},
-		.bad = {TD_SLICE("user_subscriptions"), TD_SLICE("s1"), TD_SLICE("is odd")},
+		.bad = {.table = TD_SLICE("user_subscriptions"),
+			.key = TD_SLICE("s1"),
+			.why = TD_SLICE("is odd")},
 	};
 	*state = &drive;
 	return 0;
