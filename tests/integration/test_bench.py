@@ -9,8 +9,8 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAMS = ["sqlite_loop", "sqlite_batch", "sqlite_subscribe", "lane", "shim_slow_sync.so"]
-COMPARED = {"packages": 3, "users": 2, "lane": 1, "pg-read": 1, "pg-write": 1, "subscribe": 2, "subscribe-pg": 1,
-            "subscription": 1}
+COMPARED = {"packages": 3, "users": 2, "lane": 1, "pg-read": 2, "pg-write": 1, "subscribe": 2, "subscribe-pg": 1,
+            "subscription": 3}
 PLAIN = {"start": 1, "memory": 1, "connections": 1}
 
 
