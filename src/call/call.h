@@ -66,7 +66,7 @@ enum td_status calls_create(const struct calls_config *config, struct calls **re
 void calls_set_store(struct calls *calls, struct store *store);
 
 /* Ends the pool, after what it hashes just now; what waits for it is not hashed any more. After the
- * HTTP server has stopped. One thread, and before calls_destroy(). */
+ * HTTP server has stopped, before calls_destroy(); never at the same time as that. NULL is fine. */
 void calls_stop(struct calls *calls);
 
 /* After the HTTP server has stopped; requests that it cut off let go here. The store may still hold

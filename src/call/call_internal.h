@@ -38,8 +38,10 @@ void call_unref(struct call *call);
 enum td_status call_pool_create(unsigned threads, const struct td_clock *clock,
 	struct call_pool **ret_pool, struct td_err *err) TD_MUST_CHECK;
 
-/* Hashes that wait are answered TD_STOPPING; the one that runs is waited for. NULL is fine. */
+/* Hashes that wait are answered TD_STOPPING; the one that runs is waited for. */
 void call_pool_stop(struct call_pool *pool);
+
+/* Stops it where that was not done. NULL is fine. */
 void call_pool_destroy(struct call_pool *pool);
 void call_pool_tick(struct call_pool *pool, uint64_t now_ms);
 void call_pool_each_lane(struct call_pool *pool, store_lane_fn *fn, void *ctx);

@@ -1,6 +1,7 @@
 /* One connection to one node: many requests at once, each with its own deadline. It lives on a
  * loop, and all of its functions are called there and call back there. It is never used again after
- * `closed`: who wants another connection opens another one. */
+ * `closed`: who wants another connection opens another one. The loop is not to be destroyed before
+ * that. */
 #ifndef TD_CQL_CLIENT_CONN_H
 #define TD_CQL_CLIENT_CONN_H
 
@@ -50,7 +51,7 @@ struct cql_conn_config {
 	unsigned connect_ms;   /* for all that comes before the first request */
 	unsigned heartbeat_ms; /* so long nothing was read: ask whether the server is there */
 	unsigned heartbeat_timeout_ms; /* so long no answer to that: the connection ends */
-	size_t in_flight_most;         /* requests, up to CQL_STREAMS_MOST - 1 */
+	size_t in_flight_most;         /* requests; with the next and 1, up to CQL_STREAMS_MOST */
 	size_t orphans_most;           /* given up and never answered: more end the connection */
 	size_t body_most;              /* bytes of an answer */
 	size_t unsent_most;            /* bytes that the system did not take yet */
