@@ -3,10 +3,10 @@
  *
  * usage: cql_probe HOST PORT VERSION lz4|plain USER|- TIMES STATEMENT...
  *
- * The password is CQL_PASSWORD. First a line "connected version=N", then for each statement and
- * each of its TIMES runs, all of them in flight at once, a line: "rows TEXT|TEXT,TEXT|TEXT" (cells
- * as text, null as "null"), "done", or "error CODE: …". Ends with 0, or with 1 and the reason on
- * stderr. */
+ * The password is CQL_PASSWORD, the keyspace CQL_KEYSPACE, the cluster CQL_CLUSTER. First a line
+ * "connected version=N", then for each statement and each of its TIMES runs, all of them in flight
+ * at once, a line: "rows TEXT|TEXT,TEXT|TEXT" (cells as text, null as "null"), "done", or "error
+ * CODE: …". Ends with 0, or with 1 and "FAILURE: the reason" on stderr. */
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -45,6 +45,7 @@ struct probe {
 	struct td_lock lock;
 	struct td_cond ended;
 	bool has_ended; /* guarded by lock */
+	enum cql_failure failure;
 	struct td_err err;
 };
 
@@ -161,10 +162,9 @@ static void on_ready(void *ctx, struct cql_conn *conn)
 static void on_closed(void *ctx, struct cql_conn *conn, const struct td_err *err)
 {
 	struct probe *p = ctx;
-	(void)conn;
-	if (strstr(err->text, "all done") == NULL)
-		p->err = *err;
-	else
+	p->failure = cql_conn_failure(conn);
+	p->err = *err;
+	if (p->failure == CQL_FAILURE_NONE)
 		p->err = (struct td_err)TD_ERR_INIT;
 	end(p);
 }
@@ -198,7 +198,9 @@ static void configure(struct probe *p, char **argv)
 	p->config = (struct cql_conn_config){
 		.handshake = {.version_most = argv[3][0] == '5' ? CQL_V5 : CQL_V4,
 			.wants_lz4 = strcmp(argv[4], "lz4") == 0,
-			.wants_events = true},
+			.wants_events = true,
+			.keyspace = td_slice_str(getenv("CQL_KEYSPACE")),
+			.cluster_name = td_slice_str(getenv("CQL_CLUSTER"))},
 		.connect_ms = TIMEOUT_MS,
 		.heartbeat_ms = 1000,
 		.heartbeat_timeout_ms = TIMEOUT_MS,
@@ -253,6 +255,6 @@ int main(int argc, char **argv)
 	td_cond_done(&p.ended);
 	td_lock_done(&p.lock);
 	if (p.err.code != TD_OK)
-		(void)fprintf(stderr, "%s\n", p.err.text);
+		(void)fprintf(stderr, "%s: %s\n", cql_failure_name(p.failure), p.err.text);
 	return p.err.code == TD_OK ? 0 : 1;
 }

@@ -12,19 +12,19 @@ from conftest import ROOT, clean_env, executable
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 # pylint: disable=wrong-import-position
 import cassandra_server  # noqa: E402
-from cql_bytes import QUERY  # noqa: E402
+from cql_bytes import STARTUP  # noqa: E402
 from fake_cassandra import CLOSE, INT, RESET, FakeCassandra, error, rows  # noqa: E402
 
 PROBE = os.path.join(os.path.dirname(executable()), "tests", "integration", "cql_probe")
 FORMS = [(version, form) for version in ("4", "5") for form in ("plain", "lz4")]
 
 
-def probe(server, *statements, version="5", form="plain", user="-", password="", times=1):
+def probe(server, *statements, version="5", form="plain", user="-", password="", times=1, **more):
     """Exit code, the lines it printed, and why it ended."""
     address, port = server
     done = subprocess.run(
         [PROBE, address, str(port), version, form, user, str(times), *statements],
-        env=clean_env(CQL_PASSWORD=password), stdin=subprocess.DEVNULL, capture_output=True,
+        env=clean_env(CQL_PASSWORD=password, **more), stdin=subprocess.DEVNULL, capture_output=True,
         text=True, timeout=120, check=False)
     return done.returncode, done.stdout.splitlines(), done.stderr
 
@@ -81,15 +81,30 @@ def test_a_wrong_password_and_none_are_told_apart(server):
     code, lines, why = probe(server.place, "SELECT key FROM system.local", user="cassandra",
                              password="not-the-one")
     assert (code, lines) == (1, []) and "0x0100" in why and "not-the-one" not in why
+    assert why.startswith("AUTH: ")
     code, lines, why = probe(server.place, "SELECT key FROM system.local")
     assert (code, lines) == (1, []) and "asks for a user and a password" in why
+    assert why.startswith("AUTH: ")
+
+
+@pytest.mark.parametrize("version, form", FORMS)
+def test_a_keyspace_and_a_cluster_are_made_sure_of(server, version, form):
+    user = {"user": "cassandra", "password": "cassandra", "version": version, "form": form}
+    code, lines, why = probe(server.place, "SELECT k FROM t WHERE k = 'none'", CQL_KEYSPACE="ks",
+                             CQL_CLUSTER="tests", **user)
+    assert (code, lines[1:], why) == (0, ["rows "], "")
+    code, lines, why = probe(server.place, "SELECT k FROM t", CQL_KEYSPACE="KS\"", **user)
+    assert (code, lines) == (1, []) and why.startswith("KEYSPACE: ") and "KS\"" in why
+    code, lines, why = probe(server.place, "SELECT k FROM t", CQL_CLUSTER="production", **user)
+    assert (code, lines) == (1, []) and why.startswith("CLUSTER: ")
+    assert '"tests"' in why and '"production"' in why
 
 
 def test_a_name_is_looked_up(server):
     code, _, why = probe(("nowhere.invalid", 9042), "SELECT key FROM system.local")
     assert code == 1 and "nowhere.invalid" in why
     code, _, why = probe((server.address, 1), "SELECT key FROM system.local")
-    assert code == 1 and "refused" in why and f"{server.address}:1" in why
+    assert code == 1 and why.startswith("REFUSED: ") and f"{server.address}:1" in why
 
 
 # ---- what a real one cannot be made to do
@@ -107,7 +122,8 @@ def test_an_end_is_told_to_whoever_waits(fake, version, what):
     fake.on("FROM users", what)
     code, lines, why = probe(fake.place, "SELECT * FROM users", version=version, times=3)
     # A close while requests are unread is a reset, too.
-    assert code == 1 and ("reset" in why or "closed the connection" in why) and f"{fake.address}:{fake.port}" in why
+    assert code == 1 and why.startswith("LOST: ") and f"{fake.address}:{fake.port}" in why
+    assert "reset" in why or "closed the connection" in why
     assert lines[0] == f"connected version={version}"
 
 
@@ -123,6 +139,13 @@ def test_every_flipped_bit_of_version_5_is_seen(fake):
             assert not any(line.startswith("rows") for line in lines), (bit, lines)
 
 
+def test_a_version_that_is_listed_and_not_taken_has_a_class_of_its_own(fake):
+    fake.on(STARTUP, error(0x0A, "Invalid or unsupported protocol version (5); supported versions "
+                           "are (3/v3, 4/v4)", version=4, stream=0))
+    code, _, why = probe(fake.place, "SELECT * FROM users")
+    assert code == 1 and why.startswith("VERSION: ")
+
+
 @pytest.mark.parametrize("version", ["4", "5"])
 def test_an_answer_comes_in_whatever_pieces(fake, version):
     answer = rows([("id", INT)], [(b"aaaa",), (b"bbbb",), (None,)])
@@ -133,7 +156,7 @@ def test_an_answer_comes_in_whatever_pieces(fake, version):
                              version=version)
     assert (code, why) == (0, "")
     assert lines[1:] == ["rows aaaa,bbbb,null", "error 1001: too busy"]
-    assert [request.opcode for request in fake.requests].count(QUERY) == 2
+    assert sum("FROM" in r.text and "system" not in r.text for r in fake.requests) == 2
 
 
 def test_an_answer_that_overtakes_goes_to_its_own(fake):

@@ -269,6 +269,9 @@ class FakeCassandra:
         return error(0x100, f"Provided username {self.login[0]} and/or password are incorrect")
 
     def _result(self, request):
+        used = re.match(r'USE "(.*)"$', request.text)
+        if used is not None:
+            return Answer(RESULT, struct.pack(">i", 3) + string(used.group(1).replace('""', '"')))
         select_list = re.search(r"SELECT\s+(.*?)\s+FROM", request.text, re.I | re.S)
         if select_list is None:
             return Answer()

@@ -41,7 +41,8 @@ struct cql_conn {
 	uint64_t read_ms;        /* when bytes came last */
 	struct cql_call heartbeat;
 	bool is_heartbeat_out;
-	struct td_err err; /* why it is CLOSED */
+	enum cql_failure failure; /* what kind of an end it was, and … */
+	struct td_err err;        /* … why it is CLOSED */
 };
 
 /* ---- the end */
@@ -66,10 +67,12 @@ static void bury(struct cql_task *task)
 	td_free(conn);
 }
 
-/* conn->err says why. */
-static void end(struct cql_conn *conn)
+/* conn->err says why. `failure`: of one that never was ready, or NONE. */
+static void end(struct cql_conn *conn, enum cql_failure failure)
 {
 	struct cql_loop *loop = conn->config.loop;
+	bool is_lost = conn->state == READY && failure != CQL_FAILURE_NONE;
+	conn->failure = is_lost ? CQL_FAILURE_LOST : failure;
 	conn->state = CLOSED;
 	cql_loop_clear_timer(loop, &conn->connect_timer);
 	cql_loop_clear_timer(loop, &conn->heartbeat_timer);
@@ -85,18 +88,44 @@ static void end(struct cql_conn *conn)
 	cql_loop_defer(loop, &conn->bury);
 }
 
-void cql_conn_close(struct cql_conn *conn, const char *why)
+static void fail(
+	struct cql_conn *conn, enum cql_failure failure, enum td_status status, const char *why)
 {
-	if (conn->state == CLOSED)
-		return;
-	(void)td_err_set(&conn->err, TD_UNAVAILABLE, "%s", why);
-	end(conn);
+	(void)td_err_set(&conn->err, status, "%s", why);
+	end(conn, failure);
 }
 
-static void fail_errno(struct cql_conn *conn, int error_number, const char *what)
+void cql_conn_close(struct cql_conn *conn, const char *why)
+{
+	if (conn->state != CLOSED)
+		fail(conn, CQL_FAILURE_NONE, TD_UNAVAILABLE, why);
+}
+
+/* It was ready once, and is of no more use. */
+static void lose(struct cql_conn *conn, const char *why)
+{
+	fail(conn, CQL_FAILURE_LOST, TD_UNAVAILABLE, why);
+}
+
+static void fail_errno(
+	struct cql_conn *conn, enum cql_failure failure, int error_number, const char *what)
 {
 	(void)td_err_errno(&conn->err, TD_UNAVAILABLE, error_number, "%s", what);
-	end(conn);
+	end(conn, failure);
+}
+
+/* `error_number`: 0 where it ended as it should. Cassandra 5.0 on a port with TLS resets a
+ * connection that speaks plainly. */
+static void note_closed_by_server(struct cql_conn *conn, int error_number)
+{
+	const char *what = conn->state == SHAKING_HANDS
+				   ? "the server closed the connection during the handshake (is "
+				     "this Cassandra's port, and does it expect TLS?)"
+				   : "the server closed the connection";
+	if (error_number != 0)
+		fail_errno(conn, CQL_FAILURE_CLOSED, error_number, what);
+	else
+		fail(conn, CQL_FAILURE_CLOSED, TD_UNAVAILABLE, what);
 }
 
 /* ---- writing */
@@ -146,7 +175,7 @@ static bool send_unsent(struct cql_conn *conn)
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0 && errno != EAGAIN) {
-			fail_errno(conn, errno, "cannot send");
+			note_closed_by_server(conn, errno);
 			return false;
 		}
 		if (sent < 0)
@@ -174,8 +203,7 @@ static void flush(struct cql_task *task)
 		return;
 	frame_envelopes(conn);
 	if (conn->unsent.failed || conn->envelopes.failed) {
-		(void)td_err_set(&conn->err, TD_NOMEM, "no memory for what is to be sent");
-		end(conn);
+		fail(conn, CQL_FAILURE_NOMEM, TD_NOMEM, "no memory for what is to be sent");
 		return;
 	}
 	if (send_unsent(conn))
@@ -198,7 +226,7 @@ static void time_out(struct cql_timer *timer)
 	cql_streams_give_up(&conn->streams, call->stream);
 	end_call(call, TD_TIMEOUT, &err);
 	if (conn->state != CLOSED && conn->streams.orphans > conn->config.orphans_most)
-		cql_conn_close(conn, "too many requests were never answered");
+		lose(conn, "too many requests were never answered");
 }
 
 static enum td_status send_on(
@@ -242,7 +270,7 @@ static void take_answer(struct cql_conn *conn, const struct cql_frame *frame)
 	if (kind == CQL_STREAM_UNKNOWN) {
 		(void)td_err_set(&conn->err, TD_CORRUPT,
 			"an answer to nothing that was asked (stream %d)", frame->header.stream);
-		end(conn);
+		end(conn, CQL_FAILURE_LOST);
 		return;
 	}
 	if (kind == CQL_STREAM_ORPHAN)
@@ -268,7 +296,7 @@ static void heartbeat_done(struct cql_call *call, const struct cql_reply *reply)
 	if (conn->state == CLOSED)
 		return;
 	if (reply->status == TD_TIMEOUT)
-		cql_conn_close(conn, "the server is silent: no answer to a heartbeat");
+		lose(conn, "the server is silent: no answer to a heartbeat");
 	else
 		set_heartbeat(conn);
 }
@@ -289,7 +317,7 @@ static void beat(struct cql_timer *timer)
 	conn->is_heartbeat_out = true;
 	uint64_t deadline_ms = now_ms + conn->config.heartbeat_timeout_ms;
 	if (send_on(conn, &conn->heartbeat, deadline_ms, NULL) != TD_OK)
-		cql_conn_close(conn, "the server is silent: every stream waits for an answer");
+		lose(conn, "the server is silent: every stream waits for an answer");
 }
 
 /* ---- reading */
@@ -317,7 +345,7 @@ static void take_step(struct cql_conn *conn, const struct cql_frame *frame)
 	enum cql_step step = cql_handshake_take(
 		&conn->handshake, frame, &conn->envelopes, &conn->err);
 	if (step == CQL_STEP_FAILED) {
-		end(conn);
+		end(conn, conn->handshake.failure);
 		return;
 	}
 	switch_form(conn);
@@ -327,14 +355,35 @@ static void take_step(struct cql_conn *conn, const struct cql_frame *frame)
 		send_later(conn);
 }
 
+/* An event may overtake the answer to REGISTER. Nobody has seen this connection yet, so nobody has
+ * looked at what it tells of either. */
+static void take_event(struct cql_conn *conn, const struct cql_frame *frame)
+{
+	if (conn->state == READY && conn->config.event != NULL)
+		conn->config.event(conn->config.ctx, conn, frame);
+}
+
 static void take_frame(struct cql_conn *conn, const struct cql_frame *frame)
 {
-	if (conn->state == SHAKING_HANDS)
+	if (frame->header.stream == CQL_STREAM_EVENT && frame->header.opcode == CQL_OP_EVENT)
+		take_event(conn, frame);
+	else if (conn->state == SHAKING_HANDS)
 		take_step(conn, frame);
-	else if (frame->header.stream != CQL_STREAM_EVENT)
+	else
 		take_answer(conn, frame);
-	else if (conn->config.event != NULL)
-		conn->config.event(conn->config.ctx, conn, frame);
+}
+
+/* What came is no CQL: at the first bytes, that is another server's port. */
+static void end_broken(struct cql_conn *conn)
+{
+	struct td_slice bytes = td_buf_slice(&conn->decoder.input);
+	if (conn->handshake.state != CQL_ASKED_OPTIONS)
+		end(conn, CQL_FAILURE_SERVER);
+	else if (td_slice_has_prefix(bytes, "\x15\x03")) /* an alert (RFC 8446 section 6) */
+		fail(conn, CQL_FAILURE_TLS_EXPECTED, TD_MISMATCH,
+			"the server expects TLS, and none is set");
+	else
+		end(conn, CQL_FAILURE_NOT_CQL);
 }
 
 static void take_frames(struct cql_conn *conn)
@@ -346,17 +395,8 @@ static void take_frames(struct cql_conn *conn)
 		if (next == CQL_GIVEN)
 			take_frame(conn, &frame);
 		else if (next == CQL_BROKEN)
-			end(conn);
+			end_broken(conn);
 	}
-}
-
-static void note_closed_by_server(struct cql_conn *conn)
-{
-	(void)td_err_set(&conn->err, TD_UNAVAILABLE,
-		conn->state == SHAKING_HANDS ? "the server closed the connection during the "
-					       "handshake: is this Cassandra's port?"
-					     : "the server closed the connection");
-	end(conn);
 }
 
 /* False: nothing more is there now, or the connection has ended. */
@@ -364,17 +404,14 @@ static bool read_once(struct cql_conn *conn)
 {
 	char *to = cql_decoder_reserve(&conn->decoder, READ_AT_ONCE);
 	if (to == NULL) {
-		(void)td_err_set(&conn->err, TD_NOMEM, "no memory for an answer");
-		end(conn);
+		fail(conn, CQL_FAILURE_NOMEM, TD_NOMEM, "no memory for an answer");
 		return false;
 	}
 	ssize_t got = recv(conn->watch.fd, to, READ_AT_ONCE, MSG_DONTWAIT);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	if (got < 0)
-		fail_errno(conn, errno, "cannot receive");
-	else if (got == 0)
-		note_closed_by_server(conn);
+	if (got <= 0)
+		note_closed_by_server(conn, got < 0 ? errno : 0);
 	else {
 		conn->read_ms = cql_loop_now_ms(conn->config.loop);
 		cql_decoder_commit(&conn->decoder, (size_t)got);
@@ -388,11 +425,21 @@ static bool read_once(struct cql_conn *conn)
 static void time_out_connect(struct cql_timer *timer)
 {
 	struct cql_conn *conn = TD_CONTAINER_OF(timer, struct cql_conn, connect_timer);
-	(void)td_err_set(&conn->err, TD_TIMEOUT,
-		conn->state == CONNECTING
-			? "no connection in time"
-			: "connected, but silent: the handshake did not end in time");
-	end(conn);
+	if (conn->state == CONNECTING)
+		fail(conn, CQL_FAILURE_NO_ANSWER, TD_TIMEOUT, "no connection in time");
+	else
+		fail(conn, CQL_FAILURE_SILENT, TD_TIMEOUT,
+			"connected, but silent: the handshake did not end in time");
+}
+
+static void fail_connect(struct cql_conn *conn, int error_number)
+{
+	enum cql_failure failure = CQL_FAILURE_UNREACHABLE;
+	if (error_number == ECONNREFUSED)
+		failure = CQL_FAILURE_REFUSED;
+	else if (error_number == ETIMEDOUT)
+		failure = CQL_FAILURE_NO_ANSWER;
+	fail_errno(conn, failure, error_number, "cannot connect");
 }
 
 static void finish_connect(struct cql_conn *conn)
@@ -402,7 +449,7 @@ static void finish_connect(struct cql_conn *conn)
 	if (getsockopt(conn->watch.fd, SOL_SOCKET, SO_ERROR, &error_number, &len) != 0)
 		error_number = errno;
 	if (error_number != 0) {
-		fail_errno(conn, error_number, "cannot connect");
+		fail_connect(conn, error_number);
 		return;
 	}
 	conn->state = SHAKING_HANDS;
@@ -443,7 +490,7 @@ static enum td_status start_connect(struct cql_conn *conn, struct td_err *err)
 		conn->config.loop, &conn->watch, EPOLLIN | EPOLLOUT, err);
 	conn->wants_to_write = true;
 	if (status == TD_OK && error_number != 0 && error_number != EINPROGRESS)
-		fail_errno(conn, error_number, "cannot connect");
+		fail_connect(conn, error_number);
 	if (status != TD_OK)
 		(void)close(fd);
 	return status;
@@ -492,6 +539,31 @@ enum td_status cql_conn_open(
 enum cql_version cql_conn_version(const struct cql_conn *conn)
 {
 	return conn->handshake.version;
+}
+
+bool cql_conn_is_ready(const struct cql_conn *conn)
+{
+	return conn->state == READY;
+}
+
+enum cql_failure cql_conn_failure(const struct cql_conn *conn)
+{
+	return conn->failure;
+}
+
+const char *cql_conn_cluster_name(const struct cql_conn *conn)
+{
+	return conn->handshake.cluster_name;
+}
+
+bool cql_conn_password_not_asked(const struct cql_conn *conn)
+{
+	return conn->handshake.password_not_asked;
+}
+
+size_t cql_conn_orphans(const struct cql_conn *conn)
+{
+	return conn->streams.orphans;
 }
 
 size_t cql_conn_in_flight(const struct cql_conn *conn)

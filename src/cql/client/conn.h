@@ -6,6 +6,7 @@
 #define TD_CQL_CLIENT_CONN_H
 
 #include "base/err.h"
+#include "cql/client/failure.h"
 #include "cql/client/handshake.h"
 #include "cql/client/lookup.h"
 #include "cql/client/loop.h"
@@ -31,11 +32,11 @@ struct cql_reply {
 struct cql_call;
 typedef void cql_call_fn(struct cql_call *call, const struct cql_reply *reply);
 
-/* It stands in its owner, who keeps it, and the bytes of `envelope`, until `done` was called. */
+/* It stands in its owner, who keeps it until `done` was called. */
 struct cql_call {
-	struct td_slice
-		envelope;  /* one whole request of the connection's version; its stream is ours */
-	cql_call_fn *done; /* exactly once, never before cql_conn_send() has returned */
+	struct td_slice envelope; /* one whole request of the connection's version, read during
+				     cql_conn_send() only; its stream is ours */
+	cql_call_fn *done;        /* exactly once, never before cql_conn_send() has returned */
 
 	/* The connection's. */
 	struct cql_conn *conn;
@@ -61,7 +62,9 @@ struct cql_conn_config {
 	/* An EVENT came; the frame is valid during the call. May be NULL. */
 	void (*event)(void *ctx, struct cql_conn *conn, const struct cql_frame *frame);
 	/* It is over, and all requests have ended; `conn` is freed after this call. The error has
-	 * the address in its text. */
+	 * the address in its text; cql_conn_failure() tells what kind of an end it was. After
+	 * CQL_FAILURE_VERSION with cql_conn_version() CQL_V5 the server has listed a version that
+	 * it then did not take: open another one with handshake.version_most CQL_V4. */
 	void (*closed)(void *ctx, struct cql_conn *conn, const struct td_err *err);
 	void *ctx;
 };
@@ -86,8 +89,23 @@ void cql_conn_close(struct cql_conn *conn, const char *why);
 
 enum cql_version cql_conn_version(const struct cql_conn *conn);
 
+/* Between ready() and the end: cql_conn_send() takes requests. */
+bool cql_conn_is_ready(const struct cql_conn *conn);
+
+/* During closed(). */
+enum cql_failure cql_conn_failure(const struct cql_conn *conn);
+
+/* From ready() on, as long as the connection; cut to CQL_CLUSTER_NAME_SIZE - 1 bytes. */
+const char *cql_conn_cluster_name(const struct cql_conn *conn);
+
+/* From ready() on: a user is set, and the server lets everybody in. Worth a warning. */
+bool cql_conn_password_not_asked(const struct cql_conn *conn);
+
 /* Without those that were given up. */
 size_t cql_conn_in_flight(const struct cql_conn *conn);
+
+/* Those that were given up and are not answered yet. */
+size_t cql_conn_orphans(const struct cql_conn *conn);
 
 /* "127.0.0.1:9042"; as long as the connection. */
 const char *cql_conn_address(const struct cql_conn *conn);

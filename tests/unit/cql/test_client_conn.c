@@ -41,12 +41,18 @@ struct scene {
 	_Atomic bool is_ready, is_closed, is_sent;
 	_Atomic unsigned events;
 	struct td_err closed_err;
+	enum cql_failure failure;
+	char cluster_name[32];
+	bool password_not_asked;
 };
 
 static void on_ready(void *ctx, struct cql_conn *conn)
 {
 	struct scene *s = ctx;
 	assert_ptr_equal(conn, s->conn);
+	assert_true(cql_conn_is_ready(conn));
+	(void)snprintf(s->cluster_name, sizeof(s->cluster_name), "%s", cql_conn_cluster_name(conn));
+	s->password_not_asked = cql_conn_password_not_asked(conn);
 	atomic_store(&s->is_ready, true);
 }
 
@@ -61,7 +67,8 @@ static void on_event(void *ctx, struct cql_conn *conn, const struct cql_frame *f
 static void on_closed(void *ctx, struct cql_conn *conn, const struct td_err *err)
 {
 	struct scene *s = ctx;
-	(void)conn;
+	assert_false(cql_conn_is_ready(conn));
+	s->failure = cql_conn_failure(conn);
 	s->closed_err = *err;
 	atomic_store(&s->is_closed, true);
 }
@@ -161,6 +168,17 @@ static void say(struct scene *s, const void *bytes, size_t len)
 	"\x84\0\0\0\x06\0\0\0\x1d\0\1\0\x11PROTOCOL_VERSIONS\0\1\0\x04" \
 	"4/v4"
 #define READY "\x84\0\0\0\x02\0\0\0\0"
+/* SELECT cluster_name FROM system.local WHERE key='local' at ONE, and "tests" in answer to it */
+#define CLUSTER                                                   \
+	"\x04\0\0\0\x07\0\0\0\x3e\0\0\0\x37"                      \
+	"SELECT cluster_name FROM system.local WHERE key='local'" \
+	"\0\1\0"
+#define TESTS                                                  \
+	"\x84\0\0\0\x08\0\0\0\x38\0\0\0\2\0\0\0\1\0\0\0\1\0\6" \
+	"system\0\5"                                           \
+	"local\0\x0c"                                          \
+	"cluster_name\0\x0d\0\0\0\1\0\0\0\5"                   \
+	"tests"
 #define QUERY                      \
 	"\x04\0\0\0\x07\0\0\0\x03" \
 	"abc" /* the body does not matter to a connection */
@@ -241,7 +259,10 @@ static void connect_and_shake_hands(struct scene *s)
 	SAY(s, SUPPORTED);
 	skip_startup(s);
 	SAY(s, READY);
+	EXPECT(s, CLUSTER);
+	SAY(s, TESTS);
 	wait_flag(&s->is_ready);
+	assert_string_equal(s->cluster_name, "tests");
 }
 
 static void send_items(struct scene *s, size_t from, size_t to)
@@ -342,6 +363,7 @@ static void test_too_many_orphans_end_the_connection(void **state)
 	wait_flag(&s.is_closed);
 	wait_told(&s.items[2]);
 	assert_int_equal(s.items[2].status, TD_UNAVAILABLE);
+	assert_int_equal(s.failure, CQL_FAILURE_LOST);
 	assert_non_null(strstr(s.closed_err.text, "never answered"));
 	finish(&s);
 }
@@ -362,6 +384,7 @@ static void test_the_end_tells_all_who_wait(void **state)
 		assert_true(s.items[i].may_have_run);
 	}
 	wait_flag(&s.is_closed);
+	assert_int_equal(s.failure, CQL_FAILURE_LOST);
 	send_items(&s, 2, 2); /* nothing: the loop is alive */
 	finish(&s);
 }
@@ -394,6 +417,7 @@ static void test_a_refused_connection_names_the_address(void **state)
 	assert_int_equal(s.closed_err.code, TD_UNAVAILABLE);
 	assert_non_null(strstr(s.closed_err.text, "127.0.0.1:"));
 	assert_non_null(strstr(s.closed_err.text, "refused"));
+	assert_int_equal(s.failure, CQL_FAILURE_REFUSED);
 	finish(&s);
 }
 
@@ -407,7 +431,51 @@ static void test_a_silent_server_ends_in_time(void **state)
 	wait_flag(&s.is_closed);
 	assert_int_equal(s.closed_err.code, TD_TIMEOUT);
 	assert_non_null(strstr(s.closed_err.text, "silent"));
+	assert_int_equal(s.failure, CQL_FAILURE_SILENT);
 	finish(&s);
+}
+
+/* As PostgreSQL does with what it does not understand. */
+static void test_a_server_that_hangs_up_is_asked_about(void **state)
+{
+	(void)state;
+	struct scene s;
+	begin(&s);
+	connect_only(&s);
+	EXPECT(&s, OPTIONS);
+	(void)close(s.peer);
+	s.peer = -1;
+	wait_flag(&s.is_closed);
+	assert_int_equal(s.failure, CQL_FAILURE_CLOSED);
+	assert_non_null(strstr(s.closed_err.text, "is this Cassandra's port"));
+	finish(&s);
+}
+
+/* Cassandra 4.1 where it expects TLS. */
+static void test_an_alert_means_that_tls_is_expected(void **state)
+{
+	(void)state;
+	struct scene s;
+	begin(&s);
+	connect_only(&s);
+	EXPECT(&s, OPTIONS);
+	SAY(&s, "\x15\3\1\0\2\2\x46");
+	wait_flag(&s.is_closed);
+	assert_int_equal(s.failure, CQL_FAILURE_TLS_EXPECTED);
+	assert_true(cql_failure_is_setting(s.failure));
+	assert_non_null(strstr(s.closed_err.text, "expects TLS"));
+	finish(&s);
+}
+
+static void test_what_its_owner_closed_is_no_failure(void **state)
+{
+	(void)state;
+	struct scene s;
+	begin(&s);
+	connect_and_shake_hands(&s);
+	finish(&s);
+	assert_int_equal(s.failure, CQL_FAILURE_NONE);
+	assert_non_null(strstr(s.closed_err.text, "closed by the test"));
 }
 
 static void test_another_protocol_is_named(void **state)
@@ -420,6 +488,7 @@ static void test_another_protocol_is_named(void **state)
 	SAY(&s, "HTTP/1.1 400 Bad Request\r\n\r\n");
 	wait_flag(&s.is_closed);
 	assert_int_equal(s.closed_err.code, TD_CORRUPT);
+	assert_int_equal(s.failure, CQL_FAILURE_NOT_CQL);
 	assert_non_null(strstr(s.closed_err.text, "HTTP"));
 	finish(&s);
 }
@@ -436,6 +505,23 @@ static void test_a_password_is_asked_for_and_none_is_set(void **state)
 	SAY(&s, "\x84\0\0\0\x03\0\0\0\x31\0\x2forg.apache.cassandra.auth.PasswordAuthenticator");
 	wait_flag(&s.is_closed);
 	assert_int_equal(s.closed_err.code, TD_DENIED);
+	assert_int_equal(s.failure, CQL_FAILURE_AUTH);
+	finish(&s);
+}
+
+static void test_a_password_that_nobody_asks_for_is_noticed(void **state)
+{
+	(void)state;
+	struct scene s;
+	begin(&s);
+	connect_and_shake_hands(&s);
+	assert_false(s.password_not_asked);
+	finish(&s);
+	begin(&s);
+	s.config.handshake.username = TD_SLICE("user");
+	s.config.handshake.password = TD_SLICE("secret");
+	connect_and_shake_hands(&s);
+	assert_true(s.password_not_asked);
 	finish(&s);
 }
 
@@ -491,6 +577,27 @@ static void test_a_heartbeat_without_an_answer_ends_it(void **state)
 	finish(&s);
 }
 
+/* Nobody knows the connection yet. */
+static void test_an_event_may_overtake_the_answer_to_register(void **state)
+{
+	(void)state;
+	struct scene s;
+	begin(&s);
+	s.config.handshake.wants_events = true;
+	connect_only(&s);
+	EXPECT(&s, OPTIONS);
+	SAY(&s, SUPPORTED);
+	skip_startup(&s);
+	SAY(&s, READY);
+	EXPECT(&s, CLUSTER);
+	SAY(&s, TESTS);
+	EXPECT(&s, "\x04\0\0\0\x0b");
+	SAY(&s, "\x84\0\xff\xff\x0c\0\0\0\0" READY);
+	wait_flag(&s.is_ready);
+	assert_int_equal(atomic_load(&s.events), 0);
+	finish(&s);
+}
+
 static bool has_two_events(void *ctx)
 {
 	return atomic_load(&((struct scene *)ctx)->events) == 2;
@@ -521,11 +628,16 @@ int main(void)
 		cmocka_unit_test(test_more_than_may_be_in_flight_is_refused),
 		cmocka_unit_test(test_a_refused_connection_names_the_address),
 		cmocka_unit_test(test_a_silent_server_ends_in_time),
+		cmocka_unit_test(test_a_server_that_hangs_up_is_asked_about),
+		cmocka_unit_test(test_an_alert_means_that_tls_is_expected),
+		cmocka_unit_test(test_what_its_owner_closed_is_no_failure),
 		cmocka_unit_test(test_another_protocol_is_named),
 		cmocka_unit_test(test_a_password_is_asked_for_and_none_is_set),
 		cmocka_unit_test(test_a_password_is_not_sent_to_a_stranger),
+		cmocka_unit_test(test_a_password_that_nobody_asks_for_is_noticed),
 		cmocka_unit_test(test_a_heartbeat_that_is_answered_keeps_it),
 		cmocka_unit_test(test_a_heartbeat_without_an_answer_ends_it),
+		cmocka_unit_test(test_an_event_may_overtake_the_answer_to_register),
 		cmocka_unit_test(test_events_come_without_being_asked_for),
 	};
 	return cmocka_run_group_tests_name("cql/client/conn", tests, NULL, NULL);
