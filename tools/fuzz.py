@@ -21,7 +21,7 @@ FUZZ = os.path.join(ROOT, "tests", "fuzz")
 WORK = os.path.join(ROOT, "build-dev", "fuzz")
 README = os.path.join(FUZZ, "README.md")
 FILES_MOST = 150  # of one corpus in the repository
-LONGEST = {"catalogue": 4096, "http_form": 2048, "http_guard": 2048, "template": 2048, "locale": 2048}  # bytes; others 512
+LONGEST = {"catalogue": 4096, "cql_topology": 2048, "http_form": 2048, "http_guard": 2048, "template": 2048, "locale": 2048}  # bytes; others 512
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| ([\d ]+) \| (.*?) \|$", re.M)
 
 
