@@ -29,8 +29,8 @@ static void check_host(const struct cql_host *h, struct td_slice message)
 		FUZZ_CLAIM(h->tokens[i] <= INT64_MAX);
 }
 
-static enum td_status check_local(
-	const struct cql_result *result, struct td_arena *arena, struct td_slice message, struct td_err *err)
+static enum td_status check_local(const struct cql_result *result, struct td_arena *arena,
+	struct td_slice message, struct td_err *err)
 {
 	struct cql_local local;
 	enum td_status status = cql_local_read(result, arena, &local, err);
@@ -42,8 +42,8 @@ static enum td_status check_local(
 	return status;
 }
 
-static enum td_status check_peers(
-	const struct cql_result *result, struct td_arena *arena, struct td_slice message, struct td_err *err)
+static enum td_status check_peers(const struct cql_result *result, struct td_arena *arena,
+	struct td_slice message, struct td_err *err)
 {
 	static const struct cql_local local = {.host = {.has_host_id = true}};
 	struct cql_peers peers;
@@ -64,8 +64,8 @@ static enum td_status check_peers(
 	return status;
 }
 
-static enum td_status check_keyspaces(
-	const struct cql_result *result, struct td_arena *arena, struct td_slice message, struct td_err *err)
+static enum td_status check_keyspaces(const struct cql_result *result, struct td_arena *arena,
+	struct td_slice message, struct td_err *err)
 {
 	const struct cql_keyspace *keyspaces = NULL;
 	size_t count = 0;

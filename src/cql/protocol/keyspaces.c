@@ -41,8 +41,8 @@ static bool read_keyspace(
 		cql_table_cell(t, FIELD_REPLICATION), arena, &keyspace->replication);
 }
 
-static enum td_status read_rows(
-	struct cql_table *t, struct td_arena *arena, struct cql_keyspace *keyspaces, struct td_err *err)
+static enum td_status read_rows(struct cql_table *t, struct td_arena *arena,
+	struct cql_keyspace *keyspaces, struct td_err *err)
 {
 	for (size_t i = 0; cql_table_next(t); i++)
 		if (!read_keyspace(t, arena, &keyspaces[i]))

@@ -3,10 +3,8 @@
 #include <string.h>
 
 static const struct cql_type text = {.id = CQL_TYPE_VARCHAR};
-static const struct cql_type pair_of_texts[] = {
-	{.id = CQL_TYPE_VARCHAR}, {.id = CQL_TYPE_VARCHAR}};
-static const struct cql_type set_of_texts = {
-	.id = CQL_TYPE_SET, .params = &text, .param_count = 1};
+static const struct cql_type pair_of_texts[] = {{.id = CQL_TYPE_VARCHAR}, {.id = CQL_TYPE_VARCHAR}};
+static const struct cql_type set_of_texts = {.id = CQL_TYPE_SET, .params = &text, .param_count = 1};
 static const struct cql_type map_of_texts = {
 	.id = CQL_TYPE_MAP, .params = pair_of_texts, .param_count = 2};
 

@@ -105,8 +105,7 @@ static bool is_any(const struct cql_inet *inet)
 /* Where a node that listens everywhere can be reached: where the other nodes reach it. */
 static enum field read_own_address(const struct cql_table *t, struct cql_inet *inet)
 {
-	static const enum field own[] = {
-		FIELD_PEER, FIELD_BROADCAST_ADDRESS, FIELD_LISTEN_ADDRESS};
+	static const enum field own[] = {FIELD_PEER, FIELD_BROADCAST_ADDRESS, FIELD_LISTEN_ADDRESS};
 	for (size_t i = 0; i < TD_ARRAY_LEN(own) && is_any(inet); i++)
 		if (!is_missing(t, own[i]) && !cql_get_inet(cql_table_cell(t, own[i]), inet))
 			return own[i];
@@ -161,8 +160,7 @@ static enum field read_address(const struct cql_table *t, enum need need, struct
 	return is_needed ? asked : FIELD_NONE;
 }
 
-static enum field read_tokens(
-	const struct cql_table *t, struct td_arena *arena, struct cql_host *h)
+static enum field read_tokens(const struct cql_table *t, struct td_arena *arena, struct cql_host *h)
 {
 	struct cql_elements parts;
 	struct td_slice token;
@@ -274,9 +272,8 @@ static void skip_row(const struct cql_table *t, enum field bad, struct cql_peers
 	peers->first_peer = peer;
 }
 
-static enum td_status read_peers(struct cql_table *t, enum need need,
-	const struct cql_local *local, struct td_arena *arena, struct cql_peers *peers,
-	struct td_err *err)
+static enum td_status read_peers(struct cql_table *t, enum need need, const struct cql_local *local,
+	struct td_arena *arena, struct cql_peers *peers, struct td_err *err)
 {
 	size_t tokens = 0;
 	while (cql_table_next(t)) {

@@ -55,8 +55,8 @@ struct cql_peers {
 	size_t count;
 	size_t skipped; /* rows without one of these, or with a damaged one: what a node that left
 			   long ago leaves behind */
-	const char *first_column; /* of the first row that was skipped: what it lacks, "host_id";
-				     static; NULL: none was */
+	const char *first_column;   /* of the first row that was skipped: what it lacks, "host_id";
+				       static; NULL: none was */
 	struct cql_inet first_peer; /* and what its column `peer` says; len 0: nothing */
 };
 

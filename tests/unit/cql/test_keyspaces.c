@@ -41,7 +41,8 @@ static void test_keyspaces_of_a_server(void **state)
 	(void)state;
 	const struct cql_keyspace *all = NULL;
 	size_t count = 0;
-	assert_int_equal(read_keyspaces(message_of(server_41_keyspaces), &all, &count, NULL), TD_OK);
+	assert_int_equal(
+		read_keyspaces(message_of(server_41_keyspaces), &all, &count, NULL), TD_OK);
 	/* Nothing may point into the message. */
 	memset(in.ptr, 0xee, in.len);
 	assert_int_equal(count, 6);
@@ -64,7 +65,8 @@ static void test_keyspaces_of_a_server(void **state)
 static void test_keyspaces_null_and_empty(void **state)
 {
 	(void)state;
-	static const char *const cells[] = {NULL, NULL, "'a", "", "01", "'b", "00000000", "00", "'c"};
+	static const char *const cells[] = {
+		NULL, NULL, "'a", "", "01", "'b", "00000000", "00", "'c"};
 	const struct cql_keyspace *all = NULL;
 	size_t count = 0;
 	put_table(&in, columns, 3, cells, 3);
@@ -103,8 +105,8 @@ static void test_keyspaces_damaged(void **state)
 	}
 	put_table(&in, wrong, 1, NULL, 0);
 	assert_int_equal(read_keyspaces(td_buf_slice(&in), &all, &count, &err), TD_CORRUPT);
-	assert_string_equal(err.text,
-		"system_schema.keyspaces has a column replication of the type map");
+	assert_string_equal(
+		err.text, "system_schema.keyspaces has a column replication of the type map");
 	struct td_slice whole = message_of(server_41_keyspaces);
 	for (size_t len = 0; len < whole.len; len++)
 		assert_int_equal(
@@ -114,8 +116,8 @@ static void test_keyspaces_damaged(void **state)
 static void test_keyspaces_every_hostile_length(void **state)
 {
 	(void)state;
-	static const uint8_t lengths[][4] = {
-		{0x7f, 0xff, 0xff, 0xff}, {0x80, 0, 0, 0}, {0, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 0, 9}};
+	static const uint8_t lengths[][4] = {{0x7f, 0xff, 0xff, 0xff}, {0x80, 0, 0, 0},
+		{0, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 0, 9}};
 	size_t len = message_of(server_41_keyspaces).len;
 	for (size_t at = 0; at + 4 <= len; at++) {
 		for (size_t i = 0; i < TD_ARRAY_LEN(lengths); i++) {

@@ -39,8 +39,8 @@ static const struct made_column peer_columns[PEER_COLUMNS] = {
 	[TOKEN_SET] = {"tokens", "0022 000d"},
 };
 
-static const char *const good_peer[PEER_COLUMNS] = {"0a000002", NULL, "'east", ID_2, "c0000202",
-	"00002352", "'r1", "'4.1.9", SCHEMA, TOKENS};
+static const char *const good_peer[PEER_COLUMNS] = {
+	"0a000002", NULL, "'east", ID_2, "c0000202", "00002352", "'r1", "'4.1.9", SCHEMA, TOKENS};
 
 static struct td_buf in = TD_BUF_INIT;
 static struct td_arena arena = TD_ARENA_INIT;
@@ -460,8 +460,8 @@ static void test_every_cut(void **state)
 static void test_every_hostile_length(void **state)
 {
 	(void)state;
-	static const uint8_t lengths[][4] = {
-		{0x7f, 0xff, 0xff, 0xff}, {0x80, 0, 0, 0}, {0, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 0, 9}};
+	static const uint8_t lengths[][4] = {{0x7f, 0xff, 0xff, 0xff}, {0x80, 0, 0, 0},
+		{0, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 0, 9}};
 	static const char *const whole[] = {
 		server_41_local, server_50_local, server_41_peers_v2, server_41_peers};
 	for (size_t w = 0; w < TD_ARRAY_LEN(whole) * TD_ARRAY_LEN(lengths); w++) {
@@ -511,7 +511,10 @@ static void test_too_many_tokens(void **state)
 		td_buf_reset(&tokens);
 		cql_put_int(&tokens, (int32_t)count);
 		for (size_t i = 0; i < count; i++)
-			td_buf_put(&tokens, "\0\0\0\1" "7", 5);
+			td_buf_put(&tokens,
+				"\0\0\0\1"
+				"7",
+				5);
 		cql_put_bytes(&in, td_buf_slice(&tokens));
 		assert_int_equal(read_local(td_buf_slice(&in), &err),
 			count <= CQL_RING_TOKENS_MAX ? TD_OK : TD_TOOBIG);
@@ -574,8 +577,8 @@ static struct cql_schema_versions versions_of(const struct agreement *a)
 	put_table(&others, peers, 3, cells, 2);
 	struct cql_result of_own = result_of(td_buf_slice(&in));
 	struct cql_result of_peers = result_of(td_buf_slice(&others));
-	assert_int_equal(cql_schema_versions_read(&of_own, &of_peers, down, a->down, &arena,
-				 &versions, NULL),
+	assert_int_equal(cql_schema_versions_read(
+				 &of_own, &of_peers, down, a->down, &arena, &versions, NULL),
 		TD_OK);
 	td_buf_done(&others);
 	return versions;
@@ -635,6 +638,24 @@ static void test_schema_versions_of_ghosts(void **state)
 	td_buf_done(&others);
 }
 
+/* Without an id nobody could tell a node that is down from another. */
+static void test_schema_versions_without_ids(void **state)
+{
+	(void)state;
+	static const struct made_column columns[] = {{"schema_version", "000c"}};
+	static const char *const cells[] = {SCHEMA, SCHEMA2};
+	struct td_buf others = TD_BUF_INIT;
+	struct cql_schema_versions versions;
+	put_table(&in, columns, 1, cells, 1);
+	put_table(&others, columns, 1, cells, 2);
+	struct cql_result own = result_of(td_buf_slice(&in));
+	struct cql_result peers = result_of(td_buf_slice(&others));
+	assert_int_equal(
+		cql_schema_versions_read(&own, &peers, NULL, 0, &arena, &versions, NULL), TD_OK);
+	assert_int_equal(versions.count, 1);
+	td_buf_done(&others);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -657,6 +678,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_without_memory, clean),
 		cmocka_unit_test_teardown(test_schema_versions, clean),
 		cmocka_unit_test_teardown(test_schema_versions_of_ghosts, clean),
+		cmocka_unit_test_teardown(test_schema_versions_without_ids, clean),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
