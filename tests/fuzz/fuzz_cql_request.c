@@ -141,9 +141,9 @@ static void make_batch(struct input *in, struct made *m)
 static void make_request(struct input *in, struct made *m)
 {
 	uint8_t how = take_byte(in);
-	m->rq.version = (how & 0xf0) == 0xf0 ? (enum cql_version)3
-					     : (how & 1) == 0 ? CQL_V4
-							      : CQL_V5;
+	m->rq.version = (how & 1) == 0 ? CQL_V4 : CQL_V5;
+	if ((how & 0xf0) == 0xf0)
+		m->rq.version = (enum cql_version)3;
 	m->rq.tracing = (how & 2) != 0;
 	m->rq.stream = (int16_t)(take_byte(in) << 8 | 7);
 	m->rq.payload = m->payload;
