@@ -1,12 +1,13 @@
 #include "bare.h"
 
+#include "timing.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <time.h>
 
 struct bare {
@@ -94,21 +95,12 @@ void bare_commit(struct bare *bare)
 	run(bare, bare->commit);
 }
 
-/* xorshift64*: as good as any other for ids that must not come in order. */
-static uint64_t next_random(struct bare *bare)
-{
-	bare->random ^= bare->random >> 12;
-	bare->random ^= bare->random << 25;
-	bare->random ^= bare->random >> 27;
-	return bare->random * UINT64_C(2685821657736338717);
-}
-
 void bare_insert(struct bare *bare)
 {
 	char id[32], email[64];
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	int id_size = snprintf(id, sizeof(id), "u%016" PRIx64, next_random(bare));
+	int id_size = snprintf(id, sizeof(id), "u%016" PRIx64, timing_random(&bare->random));
 	int email_size = snprintf(email, sizeof(email), "%s@example.com", id);
 	sqlite3_bind_text(bare->insert, 1, id, id_size, SQLITE_STATIC);
 	sqlite3_bind_text(bare->insert, 2, email, email_size, SQLITE_STATIC);
@@ -119,8 +111,8 @@ void bare_insert(struct bare *bare)
 /* As long as a UUID, and as random. */
 static int print_id(struct bare *bare, char out[40])
 {
-	return snprintf(
-		out, 40, "%016" PRIx64 "-%016" PRIx64 "-0a", next_random(bare), next_random(bare));
+	return snprintf(out, 40, "%016" PRIx64 "-%016" PRIx64 "-0a", timing_random(&bare->random),
+		timing_random(&bare->random));
 }
 
 void bare_subscribe(struct bare *bare, uint64_t user)
@@ -140,21 +132,6 @@ void bare_subscribe(struct bare *bare, uint64_t user)
 	sqlite3_bind_text(bare->tell, 3, user_id, user_size, SQLITE_STATIC);
 	sqlite3_bind_int64(bare->tell, 4, now_ms);
 	run(bare, bare->tell);
-}
-
-double bare_now(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-double bare_cpu(void)
-{
-	struct rusage usage;
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 uint64_t bare_number(int argc, char **argv, int index, const char *name, uint64_t max)

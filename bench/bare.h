@@ -17,10 +17,6 @@ void bare_insert(struct bare *bare);                   /* a user with a random i
 void bare_subscribe(struct bare *bare, uint64_t user); /* the user u<number>, who has none */
 void bare_commit(struct bare *bare);
 
-/* Seconds of CLOCK_MONOTONIC, and of processor time of the process. */
-double bare_now(void);
-double bare_cpu(void);
-
 /* argv[index] as a number from 1 to max; ends the process otherwise. */
 uint64_t bare_number(int argc, char **argv, int index, const char *name, uint64_t max);
 

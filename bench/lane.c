@@ -10,6 +10,7 @@
 #include "store/postgres/store_postgres.h"
 #include "store/sqlite/store_sqlite.h"
 #include "store/store.h"
+#include "timing.h"
 #include "work/lock.h"
 #include "work/ticker.h"
 
@@ -35,14 +36,6 @@ static _Noreturn void fail(const char *what, const struct td_err *err)
 {
 	fprintf(stderr, "%s: %s\n", what, err->text);
 	exit(1);
-}
-
-static uint64_t next_random(void)
-{
-	bench.random ^= bench.random >> 12;
-	bench.random ^= bench.random << 25;
-	bench.random ^= bench.random >> 27;
-	return bench.random * UINT64_C(2685821657736338717);
 }
 
 static void count_done(struct store_op *op, enum td_status status)
@@ -79,7 +72,7 @@ static void submit_user(void)
 		fputs("no memory\n", stderr);
 		exit(1);
 	}
-	uint64_t number = next_random();
+	uint64_t number = timing_random(&bench.random);
 	op->now_ms = td_clock_wall_ms(&td_clock_system);
 	op->deadline_ms = td_clock_mono_ms(&td_clock_system) + 10000;
 	op->auth.kind = STORE_AUTH_KEY;
@@ -153,15 +146,15 @@ static void run(double seconds, uint64_t waiting)
 {
 	struct lane_stats before = {0}, after = {0};
 	store_each_lane(bench.store, read_stats, &before);
-	double cpu = bare_cpu(), from = bare_now(), now = from;
+	double cpu = timing_cpu(), from = timing_now(), now = from;
 	for (uint64_t i = 0; i < waiting; i++)
 		submit_user();
 	uint64_t done = 0;
 	while (now < from + seconds) {
 		done += turn_over(/* again= */ true);
-		now = bare_now();
+		now = timing_now();
 	}
-	cpu = bare_cpu() - cpu;
+	cpu = timing_cpu() - cpu;
 	store_each_lane(bench.store, read_stats, &after);
 	for (uint64_t left = waiting; left > 0;)
 		left -= turn_over(/* again= */ false);

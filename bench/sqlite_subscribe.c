@@ -1,6 +1,7 @@
 /* sqlite_subscribe DATABASE MILLISECONDS: subscriptions with their history written for the users
  * u1, u2, … one by one, each with a commit of its own. */
 #include "bare.h"
+#include "timing.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,15 +11,15 @@ int main(int argc, char **argv)
 	double seconds = (double)bare_number(argc, argv, 2, "MILLISECONDS", 600000) / 1e3;
 	struct bare *bare = bare_open(argv[1]);
 	uint64_t done = 0;
-	double cpu = bare_cpu(), from = bare_now(), now = from;
+	double cpu = timing_cpu(), from = timing_now(), now = from;
 	while (now < from + seconds) {
 		bare_begin(bare);
 		bare_subscribe(bare, ++done);
 		bare_commit(bare);
-		now = bare_now();
+		now = timing_now();
 	}
 	printf("{\"done\": %" PRIu64 ", \"seconds\": %.6f, \"cpu\": %.6f}\n", done, now - from,
-		bare_cpu() - cpu);
+		timing_cpu() - cpu);
 	bare_close(bare);
 	return 0;
 }

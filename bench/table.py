@@ -58,7 +58,8 @@ def compared_row(figure):
 def plain_row(figure):
     noisy = f" ({figure['noisy']} of {figure['measured']} noisy)" if figure.get("noisy") else ""
     value = f"**{spread(figure['ours'])} {figure['unit']}**{noisy}"
-    return [figure["name"], value, "", "", f"{target(figure)} {figure['unit']}", figure["judged"]]
+    wanted = f"{target(figure)} {figure['unit']}" if figure["target"] else ""
+    return [figure["name"], value, "", "", wanted, figure["judged"]]
 
 
 def versions_of(parts):

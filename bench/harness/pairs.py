@@ -22,35 +22,42 @@ class Pair:
         return max(self.ours.foreign, self.peer.foreign)
 
 
-def take_pair(ours, peer, ours_first):
-    if ours_first:
-        a = ours.sample()
-        return a, peer.sample()
-    b = peer.sample()
-    return ours.sample(), b
+def take_round(sides, first):
+    """A sample of each side, in the order of `sides`; `first` begins."""
+    samples = [None] * len(sides)
+    for step in range(len(sides)):
+        at = (first + step) % len(sides)
+        samples[at] = sides[at].sample()
+    return samples
+
+
+def run_rounds(sides, count, noisy_above, repeats):
+    """`count` rounds in which each side has its turn, as lists of samples and whether the round is
+    noisy. Who begins changes. A noisy round is repeated, at most `repeats` times; the quietest
+    attempt is kept, and marked if it is noisy all the same."""
+    rounds = []
+    for index in range(count):
+        best, least = None, None
+        for _ in range(1 + repeats):
+            samples = take_round(sides, index % len(sides))
+            foreign = max(sample.foreign for sample in samples)
+            if best is None or foreign < least:
+                best, least = samples, foreign
+            if least <= noisy_above:
+                break
+        rounds.append((best, least > noisy_above))
+        sys.stderr.write("!" if least > noisy_above else ".")
+        sys.stderr.flush()
+    sys.stderr.write("\n")
+    return rounds
 
 
 def run_pairs(ours, peer, count, noisy_above, repeats):
-    """`count` pairs, after one of each side that does not count. A noisy pair is repeated, at most
-    `repeats` times; the quietest attempt is kept, and marked if it is noisy all the same."""
+    """`count` rounds of the two, after one of each side that does not count."""
     ours.sample()
     peer.sample()
-    pairs = []
-    for index in range(count):
-        best = None
-        for _ in range(1 + repeats):
-            a, b = take_pair(ours, peer, ours_first=index % 2 == 0)
-            foreign = max(a.foreign, b.foreign)
-            pair = Pair(a, b, foreign > noisy_above)
-            if best is None or foreign < best.foreign:
-                best = pair
-            if not best.noisy:
-                break
-        pairs.append(best)
-        sys.stderr.write("!" if best.noisy else ".")
-        sys.stderr.flush()
-    sys.stderr.write("\n")
-    return pairs
+    rounds = run_rounds([ours, peer], count, noisy_above, repeats)
+    return [Pair(*samples, noisy) for samples, noisy in rounds]
 
 
 def spread(values):

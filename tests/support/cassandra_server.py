@@ -166,7 +166,7 @@ class Node:
             options = [word for line in file if not line.startswith("#") for word in line.split()]
         heap = cluster.heap_mb
         return [java(), f"-javaagent:{os.path.join(library, agent)}", *options,
-                f"-Xms{heap}m", f"-Xmx{heap}m",
+                f"-Xms{heap}m", f"-Xmx{heap}m", *cluster.java_options,
                 f"-Dcassandra.ring_delay_ms={100 if cluster.count == 1 else 2000}",
                 f"-Dcassandra.config=file://{self.folder}/cassandra.yaml",
                 f"-Dcassandra.storagedir={self.folder}",
@@ -257,12 +257,13 @@ class Node:
 
 class Cluster:
     """`count` nodes. `commitlog` is "periodic", or "batch": what was acknowledged survives kill -9.
+    `java_options` come behind those of java17.options and overrule them.
     """
 
     def __init__(self, count=1, version="4.1", auth=False, tls=False, commitlog="periodic",
-                 folder=None, heap_mb=None):
+                 folder=None, heap_mb=None, java_options=()):
         self.count, self.version, self.auth, self.tls = count, version, auth, tls
-        self.commitlog = commitlog
+        self.commitlog, self.java_options = commitlog, java_options
         self.heap_mb = heap_mb or HEAP_MB[version] + (64 if count > 1 else 0)
         self.folder = folder or tempfile.mkdtemp(prefix="td-cassandra-", dir="/tmp")
         net = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}"
