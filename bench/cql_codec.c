@@ -80,7 +80,7 @@ static void encode(int16_t stream)
 {
 	const struct cql_request rq = {.version = CQL_V5, .stream = stream};
 	const struct td_slice id = td_slice_str(statement_id);
-	const struct cql_statement statement = {.id = id, .metadata_id = id};
+	const struct cql_statement_id statement = {.id = id, .metadata_id = id};
 	struct cql_params params = {.consistency = CQL_LOCAL_ONE, .skip_metadata = true};
 	td_buf_reset(&bench.values);
 	cql_bind_bigint(&bench.values, stream);

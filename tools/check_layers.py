@@ -19,6 +19,8 @@ BELOW = {
     "connect": ["base", "work"],
     "cql/protocol": ["base"],
     "cql/client": ["base", "work", "cql/protocol"],
+    "cql": ["cql/protocol", "cql/client"],
+    "cql/examples": ["base", "cql", "cql/protocol", "cql/client"],
     "store": ["base", "work"],
     "store/sqlite": ["base", "work", "assets", "migrate", "store"],
     "store/postgres": ["base", "work", "assets", "migrate", "connect", "store"],

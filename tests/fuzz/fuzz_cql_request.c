@@ -170,7 +170,7 @@ static void make(struct input *in, struct made *m)
 
 static enum td_status put(struct td_buf *out, const struct made *m, struct td_err *err)
 {
-	const struct cql_statement statement = {m->first, m->second};
+	const struct cql_statement_id statement = {m->first, m->second};
 	switch (m->way) {
 	case MAKE_OPTIONS:
 		return cql_put_options(out, &m->rq, err);

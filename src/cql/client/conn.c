@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #define READ_AT_ONCE  65536
-#define READS_A_TURN  16 /* then others of the loop have theirs */
-#define STREAM_OFFSET 2  /* of the stream in an envelope's header */
+#define READS_A_TURN  16   /* then others of the loop have theirs */
+#define SILENCE_MS    1000 /* after which a request's time-out makes us ask */
+#define STREAM_OFFSET 2    /* of the stream in an envelope's header */
 
 enum state {
 	CONNECTING,
@@ -217,6 +218,14 @@ static void send_later(struct cql_conn *conn)
 
 /* ---- requests */
 
+static void check_orphans(struct cql_conn *conn)
+{
+	if (conn->state != CLOSED && conn->streams.orphans > conn->config.orphans_most)
+		lose(conn, "too many requests were never answered");
+}
+
+static void ask_if_there(struct cql_conn *conn);
+
 static void time_out(struct cql_timer *timer)
 {
 	struct cql_call *call = TD_CONTAINER_OF(timer, struct cql_call, deadline);
@@ -225,8 +234,15 @@ static void time_out(struct cql_timer *timer)
 	(void)td_err_set(&err, TD_TIMEOUT, "%s: no answer in time", conn->address);
 	cql_streams_give_up(&conn->streams, call->stream);
 	end_call(call, TD_TIMEOUT, &err);
-	if (conn->state != CLOSED && conn->streams.orphans > conn->config.orphans_most)
-		lose(conn, "too many requests were never answered");
+	ask_if_there(conn);
+	check_orphans(conn);
+}
+
+void cql_conn_abandon(struct cql_conn *conn, struct cql_call *call)
+{
+	cql_loop_clear_timer(conn->config.loop, &call->deadline);
+	cql_streams_give_up(&conn->streams, call->stream);
+	check_orphans(conn);
 }
 
 static enum td_status send_on(
@@ -301,23 +317,37 @@ static void heartbeat_done(struct cql_call *call, const struct cql_reply *reply)
 		set_heartbeat(conn);
 }
 
-static void beat(struct cql_timer *timer)
+static void send_heartbeat(struct cql_conn *conn)
 {
-	struct cql_conn *conn = TD_CONTAINER_OF(timer, struct cql_conn, heartbeat_timer);
-	uint64_t now_ms = cql_loop_now_ms(conn->config.loop);
-	if (now_ms < conn->read_ms + conn->config.heartbeat_ms) {
-		set_heartbeat(conn);
-		return;
-	}
 	static const char options[2][CQL_HEADER_SIZE] = {
 		{CQL_V4, 0, 0, 0, CQL_OP_OPTIONS}, {CQL_V5, 0, 0, 0, CQL_OP_OPTIONS}};
 	const char *envelope = options[conn->handshake.version == CQL_V5];
+	uint64_t now_ms = cql_loop_now_ms(conn->config.loop);
 	conn->heartbeat.envelope = td_slice(envelope, CQL_HEADER_SIZE);
 	conn->heartbeat.done = heartbeat_done;
 	conn->is_heartbeat_out = true;
 	uint64_t deadline_ms = now_ms + conn->config.heartbeat_timeout_ms;
 	if (send_on(conn, &conn->heartbeat, deadline_ms, NULL) != TD_OK)
 		lose(conn, "the server is silent: every stream waits for an answer");
+}
+
+static void beat(struct cql_timer *timer)
+{
+	struct cql_conn *conn = TD_CONTAINER_OF(timer, struct cql_conn, heartbeat_timer);
+	if (cql_loop_now_ms(conn->config.loop) < conn->read_ms + conn->config.heartbeat_ms)
+		set_heartbeat(conn);
+	else
+		send_heartbeat(conn);
+}
+
+/* After a request without an answer, where nothing else came for a while either. */
+static void ask_if_there(struct cql_conn *conn)
+{
+	uint64_t now_ms = cql_loop_now_ms(conn->config.loop);
+	if (conn->state != READY || conn->is_heartbeat_out || now_ms < conn->read_ms + SILENCE_MS)
+		return;
+	cql_loop_clear_timer(conn->config.loop, &conn->heartbeat_timer);
+	send_heartbeat(conn);
 }
 
 /* ---- reading */

@@ -83,6 +83,10 @@ enum td_status cql_conn_open(const struct cql_conn_config *config, struct cql_co
 enum td_status cql_conn_send(struct cql_conn *conn, struct cql_call *call, uint64_t deadline_ms,
 	struct td_err *err) TD_MUST_CHECK;
 
+/* Nobody waits for its answer any more: `done` does not come. During or after its sending, before
+ * its `done`. */
+void cql_conn_abandon(struct cql_conn *conn, struct cql_call *call);
+
 /* Ends it: its requests end with TD_UNAVAILABLE now, closed() comes at the end of the turn. Once it
  * ends, nothing happens. */
 void cql_conn_close(struct cql_conn *conn, const char *why);

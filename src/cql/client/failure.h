@@ -9,6 +9,7 @@
 #define CQL_FAILURE_MAP(X)                                              \
 	X(NONE, false, "closed by its owner")                           \
 	X(LOST, false, "connection lost") /* one that was ready */      \
+	X(NAME, false, "name cannot be looked up")                      \
 	X(REFUSED, false, "not listening")                              \
 	X(UNREACHABLE, false, "cannot be reached")                      \
 	X(NO_ANSWER, false, "no connection in time")                    \
@@ -23,6 +24,7 @@
 	X(VERSION, true, "no common protocol version")                  \
 	X(CLUSTER, true, "another cluster")                             \
 	X(KEYSPACE, true, "the keyspace is missing")                    \
+	X(DATA_CENTRE, true, "no node is in the local data centre")     \
 	X(OVERLOADED, false, "overloaded")                              \
 	X(BOOTSTRAPPING, false, "still starting")                       \
 	X(SERVER, false, "the server failed")                           \

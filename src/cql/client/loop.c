@@ -33,6 +33,8 @@ struct cql_loop {
 	int ready, at; /* events[at] to events[ready - 1] were seen and not looked at yet */
 };
 
+static _Thread_local const struct cql_loop *current; /* the loop of this thread */
+
 /* ---- tasks */
 
 static void empty(struct tasks *tasks)
@@ -112,6 +114,11 @@ static void run_deferred(struct cql_loop *loop)
 		task->is_deferred = false;
 		task->run(task);
 	}
+}
+
+bool cql_loop_is_current(const struct cql_loop *loop)
+{
+	return current == loop;
 }
 
 /* ---- timers */
@@ -199,6 +206,7 @@ static void wait_for_events(struct cql_loop *loop)
 static void run(void *arg)
 {
 	struct cql_loop *loop = arg;
+	current = loop;
 	loop->now_ms = td_clock_mono_ms(&td_clock_system);
 	for (;;) {
 		bool stop;

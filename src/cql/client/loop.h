@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "cql/client/timers.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct cql_loop;
@@ -50,6 +51,9 @@ void cql_loop_post(struct cql_loop *loop, struct cql_task *task);
  * requests of one turn are written by one system call. One that waits already runs once. On the
  * loop. */
 void cql_loop_defer(struct cql_loop *loop, struct cql_task *task);
+
+/* True on the loop. Any thread. */
+bool cql_loop_is_current(const struct cql_loop *loop);
 
 /* Milliseconds of the monotonic clock when this turn began. On the loop. */
 uint64_t cql_loop_now_ms(const struct cql_loop *loop);

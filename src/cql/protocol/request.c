@@ -280,7 +280,8 @@ enum td_status cql_put_prepare(struct td_buf *out, const struct cql_request *rq,
 }
 
 enum td_status cql_put_execute(struct td_buf *out, const struct cql_request *rq,
-	const struct cql_statement *statement, const struct cql_params *params, struct td_err *err)
+	const struct cql_statement_id *statement, const struct cql_params *params,
+	struct td_err *err)
 {
 	enum td_status status = check_request(out, rq, err);
 	if (status == TD_OK)

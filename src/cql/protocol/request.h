@@ -96,13 +96,13 @@ enum td_status cql_put_prepare(struct td_buf *out, const struct cql_request *rq,
 	struct td_slice cql, struct td_slice keyspace, struct td_err *err) TD_MUST_CHECK;
 
 /* `id` and (version 5 only) `metadata_id` are what PREPARE answered with. */
-struct cql_statement {
+struct cql_statement_id {
 	struct td_slice id;
 	struct td_slice metadata_id;
 };
 
 enum td_status cql_put_execute(struct td_buf *out, const struct cql_request *rq,
-	const struct cql_statement *statement, const struct cql_params *params,
+	const struct cql_statement_id *statement, const struct cql_params *params,
 	struct td_err *err) TD_MUST_CHECK;
 
 enum cql_batch_type {

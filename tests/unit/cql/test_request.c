@@ -136,7 +136,7 @@ static void test_request_tracing_and_payload(void **state)
 static void test_request_prepare_and_execute(void **state)
 {
 	(void)state;
-	const struct cql_statement s = {TD_SLICE("id"), TD_SLICE("m")};
+	const struct cql_statement_id s = {TD_SLICE("id"), TD_SLICE("m")};
 	struct cql_params p = {.consistency = CQL_ONE, .values = some_values(1)};
 	expect(cql_put_prepare(&out, &v4, TD_SLICE("q"), td_slice(NULL, 0), NULL),
 		"0400000109 00000005 00000001 71");
@@ -202,7 +202,7 @@ static void test_request_refuses_bad_parameters(void **state)
 	refused(cql_put_query(&out, &v4, SELECT, &p, &e), &e, "version 5");
 	p = (struct cql_params){.keyspace = td_slice(long_text, 65536)};
 	refused(cql_put_query(&out, &v5, SELECT, &p, &e), &e, "65535");
-	const struct cql_statement none = {.id = {"", 0}};
+	const struct cql_statement_id none = {.id = {"", 0}};
 	p = (struct cql_params){.consistency = CQL_ONE};
 	refused(cql_put_execute(&out, &v4, &none, &p, &e), &e, "id");
 	const struct cql_startup name = {.driver_name = td_slice(long_text, 65536)};

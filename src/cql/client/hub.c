@@ -1,0 +1,77 @@
+#include "cql/client/hub.h"
+
+#include "cql/client/backoff.h"
+
+#include <stdlib.h>
+
+#define ORPHANS_MOST 64
+#define UNSENT_MOST  (64u << 20) /* bytes on one connection that the system did not take */
+
+static struct cql_handshake_config handshake_of(
+	const struct cql_hub *hub, const struct cql_wish *wish)
+{
+	const struct cql_session_config *set = hub->config;
+	struct cql_handshake_config handshake = {
+		.version_most = wish->version_most,
+		.wants_lz4 = set->wants_lz4,
+		.wants_events = wish->wants_events,
+		.username = td_slice_str(set->username),
+		.password = td_slice_str(set->password),
+		.cluster_name = td_slice_str(hub->cluster_name),
+	};
+	if (wish->wants_keyspace)
+		handshake.keyspace = td_slice_str(set->keyspace);
+	return handshake;
+}
+
+enum td_status cql_hub_open(struct cql_hub *hub, const struct cql_wish *wish,
+	struct cql_conn **ret_conn, struct td_err *err)
+{
+	const struct cql_session_config *set = hub->config;
+	const struct cql_conn_config config = {
+		.loop = hub->loop,
+		.address = wish->address,
+		.handshake = handshake_of(hub, wish),
+		.connect_ms = set->connect_ms,
+		.heartbeat_ms = set->heartbeat_ms,
+		.heartbeat_timeout_ms = set->heartbeat_timeout_ms,
+		.in_flight_most = set->in_flight_most,
+		.orphans_most = ORPHANS_MOST,
+		.body_most = set->answer_most,
+		.unsent_most = UNSENT_MOST,
+		.ready = wish->ready,
+		.event = wish->event,
+		.closed = wish->closed,
+		.ctx = wish->ctx,
+	};
+	enum td_status status = cql_conn_open(&config, ret_conn, err);
+	if (status == TD_OK)
+		hub->open_conns++;
+	return status;
+}
+
+void cql_hub_note_closed(struct cql_hub *hub)
+{
+	hub->open_conns--;
+	if (hub->is_stopping && hub->open_conns == 0)
+		hub->closed(hub);
+}
+
+unsigned cql_hub_pause_ms(
+	const struct cql_hub *hub, struct cql_backoff *backoff, enum cql_failure failure)
+{
+	const struct cql_session_config *set = hub->config;
+	unsigned most_ms = cql_failure_is_setting(failure) ? set->backoff_setting_ms
+							   : set->backoff_most_ms;
+	return cql_backoff_next(backoff, set->backoff_first_ms, most_ms, arc4random());
+}
+
+void cql_hub_tell(struct cql_hub *hub, enum cql_notice_kind kind, const char *address,
+	enum cql_failure failure, const char *text)
+{
+	if (hub->config->notice == NULL)
+		return;
+	const struct cql_notice notice = {
+		.kind = kind, .address = address, .failure = failure, .text = text};
+	hub->config->notice(hub->config->ctx, &notice);
+}

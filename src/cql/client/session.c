@@ -1,0 +1,362 @@
+#include "cql/client/session.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "cql/client/cluster.h"
+#include "cql/client/config.h"
+#include "cql/client/execution.h"
+#include "cql/client/statement.h"
+#include "work/lock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct cql_session {
+	struct cql_loop *loop;
+	struct cql_config config;
+	struct cql_hub hub;
+	struct cql_cluster cluster;
+	struct cql_executor executor;
+	struct cql_task start, stop;
+
+	struct td_lock lock;
+	struct td_cond changed;
+	bool is_ready;        /* guarded by lock */
+	bool is_closed;       /* guarded by lock */
+	unsigned rounds_lost; /* every address was tried in vain; guarded by lock */
+};
+
+/* ---- what the parts tell, on the loop */
+
+static struct cql_session *session_of_hub(struct cql_hub *hub)
+{
+	return TD_CONTAINER_OF(hub, struct cql_session, hub);
+}
+
+static void note_round_lost(struct cql_session *session)
+{
+	td_lock_take(&session->lock);
+	session->rounds_lost++;
+	td_cond_wake_all(&session->changed);
+	td_lock_give(&session->lock);
+}
+
+/* True where it was not so before. */
+static bool set_ready(struct cql_session *session, bool is_ready)
+{
+	td_lock_take(&session->lock);
+	bool has_changed = session->is_ready != is_ready;
+	session->is_ready = is_ready;
+	td_cond_wake_all(&session->changed);
+	td_lock_give(&session->lock);
+	return has_changed;
+}
+
+static void tell_lost(struct cql_session *session)
+{
+	struct td_buf reasons = TD_BUF_INIT;
+	cql_failures_write(&session->hub.failures, &reasons);
+	const char *text = td_buf_cstr(&reasons);
+	cql_hub_tell(&session->hub, CQL_NOTICE_LOST, "", CQL_FAILURE_LOST,
+		text != NULL ? text : "no connection is left");
+	td_buf_done(&reasons);
+}
+
+static void nodes_changed(struct cql_hub *hub)
+{
+	struct cql_session *session = session_of_hub(hub);
+	if (hub->is_stopping)
+		return;
+	bool is_ready = cql_cluster_nodes_up(&session->cluster) > 0;
+	bool has_changed = set_ready(session, is_ready);
+	if (has_changed && is_ready)
+		cql_hub_tell(hub, CQL_NOTICE_READY, "", CQL_FAILURE_NONE, "");
+	else if (has_changed)
+		tell_lost(session);
+	if (is_ready)
+		cql_executor_pump(&session->executor);
+	else if (cql_cluster_is_down(&session->cluster))
+		note_round_lost(session);
+}
+
+static void control_failed(struct cql_cluster *cluster)
+{
+	note_round_lost(TD_CONTAINER_OF(cluster, struct cql_session, cluster));
+}
+
+static void all_closed(struct cql_hub *hub)
+{
+	struct cql_session *session = session_of_hub(hub);
+	td_lock_take(&session->lock);
+	session->is_closed = true;
+	td_cond_wake_all(&session->changed);
+	td_lock_give(&session->lock);
+}
+
+/* No request is left. */
+static void executor_idle(struct cql_executor *executor)
+{
+	struct cql_session *session = TD_CONTAINER_OF(executor, struct cql_session, executor);
+	cql_cluster_stop(&session->cluster);
+}
+
+/* ---- opening and closing */
+
+static void run_start(struct cql_task *task)
+{
+	cql_cluster_start(&TD_CONTAINER_OF(task, struct cql_session, start)->cluster);
+}
+
+static void run_stop(struct cql_task *task)
+{
+	cql_executor_stop(&TD_CONTAINER_OF(task, struct cql_session, stop)->executor);
+}
+
+static void init_parts(struct cql_session *session)
+{
+	td_lock_init(&session->lock);
+	td_cond_init(&session->changed);
+	cql_failures_init(&session->hub.failures);
+	session->hub.config = &session->config.set;
+	session->hub.changed = nodes_changed;
+	session->hub.closed = all_closed;
+	cql_cluster_init(&session->cluster, &session->hub, control_failed);
+	cql_executor_init(&session->executor, &session->hub, &session->cluster);
+	session->executor.idle = executor_idle;
+	session->start.run = run_start;
+	session->stop.run = run_stop;
+}
+
+static void free_session(struct cql_session *session)
+{
+	cql_executor_done(&session->executor);
+	cql_cluster_done(&session->cluster);
+	cql_failures_done(&session->hub.failures);
+	cql_config_done(&session->config);
+	td_cond_done(&session->changed);
+	td_lock_done(&session->lock);
+	td_free(session);
+}
+
+enum td_status cql_session_open(const struct cql_session_config *config,
+	struct cql_session **ret_session, struct td_err *err)
+{
+	struct cql_session *session = td_alloc_zero(sizeof(*session));
+	if (session == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory for a session");
+	init_parts(session);
+	enum td_status status = cql_config_copy(&session->config, config, err);
+	if (status == TD_OK)
+		status = cql_loop_create("cql", &session->loop, err);
+	if (status != TD_OK) {
+		free_session(session);
+		return status;
+	}
+	session->hub.loop = session->loop;
+	cql_loop_post(session->loop, &session->start);
+	*ret_session = session;
+	return TD_OK;
+}
+
+void cql_session_close(struct cql_session *session)
+{
+	if (session == NULL)
+		return;
+	cql_loop_post(session->loop, &session->stop);
+	td_lock_take(&session->lock);
+	while (!session->is_closed)
+		td_cond_wait(&session->changed, &session->lock);
+	td_lock_give(&session->lock);
+	cql_loop_destroy(session->loop);
+	free_session(session);
+}
+
+/* ---- waiting for it */
+
+static enum td_status tell_not_ready(
+	struct cql_session *session, enum td_status status, struct td_err *err)
+{
+	struct td_buf reasons = TD_BUF_INIT;
+	cql_failures_write(&session->hub.failures, &reasons);
+	const char *text = reasons.len > 0 ? td_buf_cstr(&reasons) : NULL;
+	(void)td_err_set(err, status, "%s", text != NULL ? text : "no address has answered yet");
+	td_buf_done(&reasons);
+	return status;
+}
+
+enum td_status cql_session_wait(
+	struct cql_session *session, unsigned timeout_ms, struct td_err *err)
+{
+	uint64_t deadline_ns = td_clock_mono_ns() + (uint64_t)timeout_ms * 1000000;
+	td_lock_take(&session->lock);
+	unsigned rounds_lost = session->rounds_lost;
+	bool in_time = true;
+	while (!session->is_ready && session->rounds_lost == rounds_lost && in_time)
+		in_time = td_cond_wait_until(&session->changed, &session->lock, deadline_ns);
+	bool is_ready = session->is_ready;
+	td_lock_give(&session->lock);
+	if (is_ready)
+		return TD_OK;
+	return tell_not_ready(session, in_time ? TD_UNAVAILABLE : TD_TIMEOUT, err);
+}
+
+void cql_session_report(struct cql_session *session, struct td_buf *out)
+{
+	cql_failures_write(&session->hub.failures, out);
+}
+
+void cql_session_each_failure(struct cql_session *session,
+	void (*fn)(void *ctx, const struct cql_attempt_failure *failure), void *ctx)
+{
+	cql_failures_each(&session->hub.failures, fn, ctx);
+}
+
+/* ---- something done on the loop while its caller waits */
+
+struct visit {
+	struct cql_task task;
+	struct cql_session *session;
+	struct td_lock lock;
+	struct td_cond ended;
+	bool has_ended; /* guarded by lock */
+
+	struct cql_session_state *state;
+	unsigned timeout_ms;
+	enum td_status status;
+	struct td_err *err;
+	struct cql_agreement *agreement;
+};
+
+static void end_visit(struct visit *visit)
+{
+	td_lock_take(&visit->lock);
+	visit->has_ended = true;
+	td_cond_wake_all(&visit->ended);
+	td_lock_give(&visit->lock);
+}
+
+static void pay_visit(struct visit *visit, cql_task_fn *run)
+{
+	td_assert(!cql_loop_is_current(visit->session->loop));
+	visit->task.run = run;
+	td_lock_init(&visit->lock);
+	td_cond_init(&visit->ended);
+	cql_loop_post(visit->session->loop, &visit->task);
+	td_lock_take(&visit->lock);
+	while (!visit->has_ended)
+		td_cond_wait(&visit->ended, &visit->lock);
+	td_lock_give(&visit->lock);
+	td_cond_done(&visit->ended);
+	td_lock_done(&visit->lock);
+}
+
+static void describe(struct cql_session *session, struct cql_session_state *state)
+{
+	const struct cql_cluster *cluster = &session->cluster;
+	const struct cql_conn *control = cql_control_conn(&cluster->control);
+	*state = (struct cql_session_state){
+		.nodes_up = cql_cluster_nodes_up(cluster),
+		.in_flight = session->executor.count - session->executor.waiting,
+		.waiting = session->executor.waiting,
+		.version = control != NULL ? cql_conn_version(control) : 0,
+	};
+	state->is_ready = state->nodes_up > 0;
+	state->connections = control != NULL ? 1 : 0;
+	for (size_t i = 0; i < cluster->node_count; i++) {
+		state->nodes += cluster->nodes[i]->is_local ? 1 : 0;
+		state->connections += cluster->nodes[i]->ready_count;
+	}
+	(void)snprintf(state->local_dc, sizeof(state->local_dc), "%s", cluster->local_dc);
+	if (cluster->view != NULL)
+		(void)snprintf(state->release, sizeof(state->release), "%.*s",
+			TD_SLICE_ARG(cluster->view->local.host.release_version));
+}
+
+static void visit_state(struct cql_task *task)
+{
+	struct visit *visit = TD_CONTAINER_OF(task, struct visit, task);
+	describe(visit->session, visit->state);
+	end_visit(visit);
+}
+
+void cql_session_state(struct cql_session *session, struct cql_session_state *ret_state)
+{
+	struct visit visit = {.session = session, .state = ret_state};
+	pay_visit(&visit, visit_state);
+}
+
+static void visit_agreed(void *ctx, enum td_status status, const struct td_err *err)
+{
+	struct visit *visit = ctx;
+	visit->status = status;
+	if (status != TD_OK && visit->err != NULL)
+		*visit->err = *err;
+	end_visit(visit);
+}
+
+static void visit_agreement(struct cql_task *task)
+{
+	struct visit *visit = TD_CONTAINER_OF(task, struct visit, task);
+	struct cql_session *session = visit->session;
+	uint64_t deadline_ms = cql_loop_now_ms(session->loop) + visit->timeout_ms;
+	visit->status = cql_agreement_start(
+		&session->cluster, deadline_ms, visit_agreed, visit, &visit->agreement, visit->err);
+	if (visit->status != TD_OK)
+		end_visit(visit);
+}
+
+enum td_status cql_session_agree(
+	struct cql_session *session, unsigned timeout_ms, struct td_err *err)
+{
+	struct visit visit = {.session = session, .timeout_ms = timeout_ms, .err = err};
+	pay_visit(&visit, visit_agreement);
+	return visit.status;
+}
+
+/* ---- statements */
+
+static void run_free(struct cql_task *task)
+{
+	cql_statement_destroy(TD_CONTAINER_OF(task, struct cql_statement, free_task));
+}
+
+enum td_status cql_statement_create(struct cql_session *session, const char *cql,
+	struct cql_statement **ret_statement, struct td_err *err)
+{
+	struct cql_statement *statement = td_alloc_zero(sizeof(*statement));
+	char *text = td_strdup(cql);
+	if (statement == NULL || text == NULL) {
+		td_free(statement);
+		td_free(text);
+		return td_err_set(err, TD_NOMEM, "no memory for a statement");
+	}
+	statement->session = session;
+	statement->text = td_slice_str(text);
+	statement->free_task.run = run_free;
+	*ret_statement = statement;
+	return TD_OK;
+}
+
+void cql_statement_free(struct cql_statement *statement)
+{
+	if (statement != NULL)
+		cql_loop_post(statement->session->loop, &statement->free_task);
+}
+
+/* ---- requests */
+
+static void run_query(struct cql_task *task)
+{
+	struct cql_query *query = TD_CONTAINER_OF(task, struct cql_query, task);
+	cql_execute(&query->session->executor, query);
+}
+
+void cql_session_send(struct cql_session *session, struct cql_query *query)
+{
+	query->session = session;
+	query->task.run = run_query;
+	if (cql_loop_is_current(session->loop))
+		cql_loop_defer(session->loop, &query->task);
+	else
+		cql_loop_post(session->loop, &query->task);
+}
