@@ -111,6 +111,18 @@ def _free_port(addresses, first_choice):
     raise AssertionError(f"no port is free on {addresses}")
 
 
+def openssl(*words):
+    subprocess.run(["openssl", *words], stdin=subprocess.DEVNULL, capture_output=True, check=True,
+                   timeout=60)
+
+
+def make_key(key, certificate, addresses):
+    """A key for the nodes at the addresses; its certificate is its own authority. Both are files."""
+    names = ",".join(["DNS:localhost", *(f"IP:{address}" for address in addresses)])
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-keyout", key, "-out",
+            certificate, "-subj", "/CN=localhost", "-addext", f"subjectAltName={names}")
+
+
 class Node:
     """One server. What is changed of `address` or `commitlog` holds from the next start on."""
 
@@ -281,16 +293,10 @@ class Cluster:
         return ",".join(f"{node.address}:{self.port}" for node in self.nodes)
 
     def _make_keys(self):
-        """A key of the nodes' own; its certificate is its own authority."""
-        names = ",".join(["DNS:localhost", *(f"IP:{node.address}" for node in self.nodes)])
         key, ca = self.path("key.pem"), self.path("ca.pem")
-        for command in (
-                ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-keyout", key,
-                 "-out", ca, "-subj", "/CN=localhost", "-addext", f"subjectAltName={names}"],
-                ["pkcs12", "-export", "-inkey", key, "-in", ca, "-out", self.path("keys.p12"),
-                 "-passout", f"pass:{STORE_PASSWORD}"]):
-            subprocess.run(["openssl", *command], stdin=subprocess.DEVNULL, capture_output=True,
-                           check=True, timeout=60)
+        make_key(key, ca, [node.address for node in self.nodes])
+        openssl("pkcs12", "-export", "-inkey", key, "-in", ca, "-out", self.path("keys.p12"),
+                "-passout", f"pass:{STORE_PASSWORD}")
 
     def start(self):
         """The first node, then the others at once; returns when each sees all others."""

@@ -1,9 +1,11 @@
 """The bytes of Cassandra's native protocol, versions 4 and 5, for tests: a small client over a raw
-socket, and what the fake server needs. Independent of src/cql/. No compression."""
+socket, and what the fake server needs. Independent of src/cql/."""
 
 import socket
 import struct
 import zlib
+
+import lz4.block
 
 ERROR, STARTUP, READY, AUTHENTICATE, OPTIONS, SUPPORTED, QUERY, RESULT = 0, 1, 2, 3, 5, 6, 7, 8
 PREPARE, EXECUTE, REGISTER, EVENT, BATCH = 9, 10, 11, 12, 13
@@ -11,6 +13,8 @@ AUTH_CHALLENGE, AUTH_RESPONSE, AUTH_SUCCESS = 14, 15, 16
 OPCODES = {value: name for name, value in list(globals().items())
            if name.isupper() and isinstance(value, int)}
 SEGMENT_MOST = 131071
+COMPRESSED, TRACING, PAYLOAD, WARNINGS = 1, 2, 4, 8  # flags of an envelope
+HEADER = 9
 ONE, QUORUM = 1, 4
 
 
@@ -36,6 +40,11 @@ def string_list(texts):
 
 def string_map(pairs):
     return struct.pack(">H", len(pairs)) + b"".join(string(k) + string(v) for k, v in pairs.items())
+
+
+def bytes_map(pairs):
+    return struct.pack(">H", len(pairs)) + b"".join(
+        string(k) + data_bytes(v) for k, v in pairs.items())
 
 
 def string_multimap(pairs):
@@ -73,6 +82,12 @@ class Reader:
     def string_map(self):
         return {self.string(): self.string() for _ in range(self.unpack("H"))}
 
+    def short_bytes(self):
+        return self.take(self.unpack("H"))
+
+    def bytes_map(self):
+        return {self.string(): self.bytes() for _ in range(self.unpack("H"))}
+
     def string_multimap(self):
         return {self.string(): self.string_list() for _ in range(self.unpack("H"))}
 
@@ -94,26 +109,46 @@ def crc24(data):
     return crc
 
 
-def _segment(payload, whole):
-    header = (len(payload) | (1 << 17 if whole else 0)).to_bytes(3, "little")
+def compressed(data):
+    """An envelope of version 4 whose body is compressed; without a body as it is."""
+    head, body = bytearray(data[:HEADER]), data[HEADER:]
+    if not body:
+        return data
+    body = struct.pack(">i", len(body)) + lz4.block.compress(body, store_size=False)
+    head[1] |= COMPRESSED
+    return bytes(head[:5]) + struct.pack(">i", len(body)) + body
+
+
+def _segment_header(payload, whole, packs):
+    """The header without its CRC, and the payload as it is sent."""
+    if not packs:
+        return (len(payload) | whole << 17).to_bytes(3, "little"), payload
+    packed, plain = lz4.block.compress(payload, store_size=False), len(payload)
+    if len(packed) >= plain:
+        packed, plain = payload, 0
+    return (len(packed) | plain << 17 | whole << 34).to_bytes(5, "little"), packed
+
+
+def _segment(payload, whole, packs):
+    header, payload = _segment_header(payload, int(whole), packs)
     crc32 = zlib.crc32(payload, zlib.crc32(b"\xfa\x2d\x55\xca"))
     return header + crc24(header).to_bytes(3, "little") + payload + crc32.to_bytes(4, "little")
 
 
-def segments(data):
-    """An envelope as the segments of version 5."""
+def segments(data, packs=False):
+    """An envelope as the segments of version 5, compressed where that makes them shorter."""
     if len(data) <= SEGMENT_MOST:
-        return _segment(data, True)
-    return b"".join(_segment(data[at:at + SEGMENT_MOST], False)
+        return _segment(data, True, packs)
+    return b"".join(_segment(data[at:at + SEGMENT_MOST], False, packs)
                     for at in range(0, len(data), SEGMENT_MOST))
 
 
 class Stream:
-    """One end of a connection: envelopes over a socket, in segments once `framed`. `before_read` is
-    called with the socket before each recv()."""
+    """One end of a connection: envelopes over a socket, in segments once `framed`, compressed once
+    `packs`. `before_read` is called with the socket before each recv()."""
 
     def __init__(self, sock, before_read=lambda sock: None):
-        self.sock, self.framed, self.inner = sock, False, b""
+        self.sock, self.framed, self.packs, self.inner = sock, False, False, b""
         self.before_read = before_read
 
     def _exactly(self, count):
@@ -128,23 +163,31 @@ class Stream:
 
     def _inner(self, count):
         while len(self.inner) < count:
-            header = self._exactly(6)
-            assert crc24(header[:3]) == int.from_bytes(header[3:], "little"), "a wrong CRC24"
-            payload = self._exactly(int.from_bytes(header[:3], "little") & SEGMENT_MOST)
+            size = 5 if self.packs else 3
+            header = self._exactly(size + 3)
+            assert crc24(header[:size]) == int.from_bytes(header[size:], "little"), "a wrong CRC24"
+            bits = int.from_bytes(header[:size], "little")
+            payload = self._exactly(bits & SEGMENT_MOST)
             crc32 = int.from_bytes(self._exactly(4), "little")
             assert zlib.crc32(payload, zlib.crc32(b"\xfa\x2d\x55\xca")) == crc32, "a wrong CRC32"
-            self.inner += payload
+            plain = bits >> 17 & SEGMENT_MOST if self.packs else 0
+            self.inner += lz4.block.decompress(payload, plain) if plain else payload
         data, self.inner = self.inner[:count], self.inner[count:]
         return data
 
     def receive(self):
         """(version, flags, stream, opcode, body); ConnectionError at the end."""
         take = self._inner if self.framed else self._exactly
-        version, flags, stream, opcode, size = struct.unpack(">BBhBi", take(9))
-        return version, flags, stream, opcode, take(size)
+        version, flags, stream, opcode, size = struct.unpack(">BBhBi", take(HEADER))
+        body = take(size)
+        if flags & COMPRESSED:
+            body = lz4.block.decompress(body[4:], int.from_bytes(body[:4], "big"))
+        return version, flags, stream, opcode, body
 
     def wrap(self, data):
-        return segments(data) if self.framed else data
+        if self.framed:
+            return segments(data, self.packs)
+        return compressed(data) if self.packs else data
 
 
 # ---- a client ----------------------------------------------------------------------------------
@@ -156,13 +199,16 @@ class CqlError(Exception):
 
 
 class CqlClient:
-    """One connection, one request at a time. `tls`: an ssl.SSLContext."""
+    """One connection, one request at a time. `tls`: an ssl.SSLContext. `packs`: LZ4. The last answer's
+    `flags`, `tracing`, `warnings` and `payload` stay until the next one."""
 
     def __init__(self, address, port, version=4, user=None, password=None, tls=None, timeout=20,
-                 start=True):
+                 start=True, packs=False):
         sock = socket.create_connection((address, port), timeout=timeout)
         self.sock = tls.wrap_socket(sock, server_hostname=address) if tls else sock
         self.version, self.stream = version, Stream(self.sock)
+        self.flags, self.tracing, self.warnings, self.payload = 0, None, [], {}
+        self.packs = packs
         try:
             if start:
                 self._start(user, password)
@@ -170,16 +216,15 @@ class CqlClient:
             self.close()
             raise
 
-    def request(self, opcode, body=b""):
+    def request(self, opcode, body=b"", flags=0):
         """The opcode and the body of the answer; an ERROR is raised."""
-        self.sock.sendall(self.stream.wrap(envelope(self.version, 1, opcode, body)))
-        _, flags, stream, answer, data = self.stream.receive()
+        self.sock.sendall(self.stream.wrap(envelope(self.version, 1, opcode, body, flags)))
+        _, self.flags, stream, answer, data = self.stream.receive()
         assert stream == 1, f"an answer on the stream {stream}"
         reader = Reader(data)
-        if flags & 2:
-            reader.take(16)
-        if flags & 8:
-            reader.string_list()
+        self.tracing = reader.take(16) if self.flags & TRACING else None
+        self.warnings = reader.string_list() if self.flags & WARNINGS else []
+        self.payload = reader.bytes_map() if self.flags & PAYLOAD else {}
         if answer == ERROR:
             raise CqlError(reader.unpack("i"), reader.string())
         return answer, reader
@@ -190,8 +235,9 @@ class CqlClient:
         return reader.string_multimap()
 
     def _start(self, user, password):
-        answer, _ = self.request(STARTUP, string_map({"CQL_VERSION": "3.0.0"}))
-        self.stream.framed = self.version >= 5
+        options = {"CQL_VERSION": "3.0.0", **({"COMPRESSION": "lz4"} if self.packs else {})}
+        answer, _ = self.request(STARTUP, string_map(options))
+        self.stream.framed, self.stream.packs = self.version >= 5, self.packs
         if answer == AUTHENTICATE:
             token = f"\0{user}\0{password}".encode()
             answer, _ = self.request(AUTH_RESPONSE, data_bytes(token))

@@ -215,10 +215,10 @@ class Proxy:
 class Fake:
     """A server that answers each connection by `answer(sock)` and then closes it."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, host="127.0.0.1", port=0, accepted=None):
         self.answer = answer
-        self.accepted = []
-        self.listener = _listen(0)
+        self.accepted = [] if accepted is None else accepted  # when, monotonic
+        self.listener = _listen(port, host=host)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
