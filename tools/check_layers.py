@@ -37,12 +37,13 @@ BELOW = {
     "": ["base", "command", "service"],  # main.c
 }
 
-# Header of the system: the only folders that may include it.
+# Header of the system, or folder of headers: the only folders or files that may include it.
 ONLY = {
     "microhttpd.h": ["http"],
     "sqlite3.h": ["store/sqlite"],
     "libpq-fe.h": ["store/postgres"],
     "lz4.h": ["cql/protocol"],
+    "openssl/": ["cql/client/tls.c"],
     "pthread.h": ["work"],
     "threads.h": [],
     "semaphore.h": [],
@@ -97,8 +98,9 @@ def include_problems(path, text):
             continue
         kind, header = match.groups()
         if kind == "<":
-            if header in ONLY and mine not in ONLY[header]:
-                where = " or ".join(f + "/" for f in ONLY[header]) or "no folder"
+            allowed = ONLY.get(header, ONLY.get(header.partition("/")[0] + "/"))
+            if allowed is not None and mine not in allowed and inside not in allowed:
+                where = " or ".join(f if f.endswith(".c") else f + "/" for f in allowed) or "no folder"
                 yield number, f"<{header}> may be included by {where} only"
             continue
         theirs = layer_of(header)

@@ -92,6 +92,10 @@ def a_library_in_the_wrong_folder_is_found():
     return layers_find("src/api/z.c", "#include <sqlite3.h>\n", "store/sqlite/ only")
 
 
+def a_library_in_the_wrong_file_is_found():
+    return layers_find("src/cql/client/z.c", "#include <openssl/ssl.h>\n", "cql/client/tls.c only")
+
+
 def another_heap_is_found():
     return layers_find("src/app/z.c", "int f(void *p) { free(p); return 0; }\n", "free() is not used")
 

@@ -3,7 +3,9 @@
  *
  * usage: cql_probe HOST PORT VERSION lz4|plain USER|- TIMES STATEMENT...
  *
- * The password is CQL_PASSWORD, the keyspace CQL_KEYSPACE, the cluster CQL_CLUSTER. First a line
+ * The password is CQL_PASSWORD, the keyspace CQL_KEYSPACE, the cluster CQL_CLUSTER. CQL_TLS is
+ * "require", "verify-ca" or "verify-full", with CQL_TLS_CA, CQL_TLS_CERT and CQL_TLS_KEY, and
+ * CQL_TLS_NAME where it is not HOST. With CQL_HEX cells are hexadecimal. First a line
  * "connected version=N", then for each statement and each of its TIMES runs, all of them in flight
  * at once, a line: "rows TEXT|TEXT,TEXT|TEXT" (cells as text, null as "null"), "done", or "error
  * CODE: …". Ends with 0, or with 1 and "FAILURE: the reason" on stderr. */
@@ -21,7 +23,7 @@
 #include <string.h>
 
 #define TIMEOUT_MS 20000
-#define CELLS_MOST 16
+#define CELLS_MOST 64
 
 struct run {
 	struct cql_call call;
@@ -57,6 +59,17 @@ static void end(struct probe *p)
 	td_lock_give(&p->lock);
 }
 
+static void print_cell(struct td_buf *line, struct td_slice cell)
+{
+	if (cql_is_null(cell))
+		td_buf_put_str(line, "null");
+	else if (getenv("CQL_HEX") == NULL)
+		td_buf_put_slice(line, cell);
+	else
+		for (size_t i = 0; i < cell.len; i++)
+			td_buf_printf(line, "%02x", (unsigned)(unsigned char)cell.ptr[i]);
+}
+
 static void print_rows(struct td_buf *line, struct cql_rows *rows)
 {
 	struct td_slice cells[CELLS_MOST];
@@ -67,7 +80,7 @@ static void print_rows(struct td_buf *line, struct cql_rows *rows)
 		td_buf_put_str(line, row > 0 ? "," : "");
 		for (size_t i = 0; i < rows->metadata.column_count; i++) {
 			td_buf_put_str(line, i > 0 ? "|" : "");
-			td_buf_put_slice(line, cql_is_null(cells[i]) ? TD_SLICE("null") : cells[i]);
+			print_cell(line, cells[i]);
 		}
 	}
 	if (cql_rows_check(rows, NULL) != TD_OK)
@@ -189,6 +202,23 @@ static void run_start(struct cql_task *task)
 		end(p);
 }
 
+static enum td_status configure_tls(struct probe *p)
+{
+	static const char *const modes[] = {"require", "verify-ca", "verify-full"};
+	const char *mode = getenv("CQL_TLS");
+	struct cql_tls_config files = {.ca_file = getenv("CQL_TLS_CA"),
+		.cert_file = getenv("CQL_TLS_CERT"),
+		.key_file = getenv("CQL_TLS_KEY")};
+	if (mode == NULL)
+		return TD_OK;
+	for (size_t i = 0; i < TD_ARRAY_LEN(modes); i++)
+		if (strcmp(mode, modes[i]) == 0)
+			files.mode = (enum cql_tls_mode)i;
+	const char *name = getenv("CQL_TLS_NAME");
+	p->config.tls_name = name != NULL ? name : p->host;
+	return cql_tls_create(&files, &p->config.tls, &p->err);
+}
+
 static void configure(struct probe *p, char **argv)
 {
 	p->host = argv[1];
@@ -243,6 +273,10 @@ int main(int argc, char **argv)
 		return 2;
 	configure(&p, argv);
 	p.runs = td_alloc_array(p.times, sizeof(p.runs[0]));
+	if (configure_tls(&p) != TD_OK) {
+		(void)fprintf(stderr, "%s\n", p.err.text);
+		return 1;
+	}
 	if (p.runs == NULL || cql_loop_create("cql-probe", &p.loop, &p.err) != TD_OK)
 		return 1;
 	p.config.loop = p.loop;
@@ -251,6 +285,7 @@ int main(int argc, char **argv)
 	cql_loop_post(p.loop, &p.start);
 	wait_for_end(&p);
 	cql_loop_destroy(p.loop);
+	cql_tls_destroy(p.config.tls);
 	free_runs(&p);
 	td_cond_done(&p.ended);
 	td_lock_done(&p.lock);

@@ -5,6 +5,7 @@
 #include "cql/protocol/decoder.h"
 #include "cql/protocol/segment.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -13,12 +14,14 @@
 #include <unistd.h>
 
 #define READ_AT_ONCE  65536
-#define READS_A_TURN  16   /* then others of the loop have theirs */
-#define SILENCE_MS    1000 /* after which a request's time-out makes us ask */
-#define STREAM_OFFSET 2    /* of the stream in an envelope's header */
+#define TLS_AT_ONCE   16384 /* on the stack */
+#define READS_A_TURN  16    /* then others of the loop have theirs */
+#define SILENCE_MS    1000  /* after which a request's time-out makes us ask */
+#define STREAM_OFFSET 2     /* of the stream in an envelope's header */
 
 enum state {
 	CONNECTING,
+	SECURING, /* the handshake of TLS */
 	SHAKING_HANDS,
 	READY,
 	CLOSED,
@@ -29,14 +32,16 @@ struct cql_conn {
 	char address[CQL_ADDRESS_TEXT_SIZE];
 	enum state state;
 	struct cql_watch watch;
-	bool wants_to_write; /* the watch asks for EPOLLOUT */
+	bool wants_to_write;         /* the watch asks for EPOLLOUT */
+	struct cql_tls_session *tls; /* NULL: plain */
 	struct cql_handshake handshake;
 	struct cql_decoder decoder;
 	struct cql_streams streams;
 	struct cql_timer connect_timer, heartbeat_timer;
 	struct cql_task flush, bury;
 	struct td_buf envelopes; /* of this turn, not framed yet */
-	struct td_buf unsent;    /* framed */
+	struct td_buf framed;    /* with TLS: not encrypted yet */
+	struct td_buf unsent;    /* what goes to the system */
 	size_t unsent_at;        /* of it, what the system took */
 	uint64_t flushes;        /* how often `envelopes` was framed */
 	uint64_t read_ms;        /* when bytes came last */
@@ -57,15 +62,34 @@ static void end_call(struct cql_call *call, enum td_status status, const struct 
 	call->done(call, &reply);
 }
 
+static void free_conn(struct cql_conn *conn)
+{
+	cql_tls_session_free(conn->tls);
+	cql_decoder_done(&conn->decoder);
+	cql_streams_done(&conn->streams);
+	td_buf_done(&conn->envelopes);
+	td_buf_done(&conn->framed);
+	td_buf_done(&conn->unsent);
+	td_free(conn);
+}
+
 static void bury(struct cql_task *task)
 {
 	struct cql_conn *conn = TD_CONTAINER_OF(task, struct cql_conn, bury);
 	conn->config.closed(conn->config.ctx, conn, &conn->err);
-	cql_decoder_done(&conn->decoder);
-	cql_streams_done(&conn->streams);
-	td_buf_done(&conn->envelopes);
-	td_buf_done(&conn->unsent);
-	td_free(conn);
+	free_conn(conn);
+}
+
+/* An alert that says why, or that nothing follows, where the system takes it. */
+static void say_goodbye(struct cql_conn *conn)
+{
+	if (conn->tls == NULL || conn->state == CONNECTING)
+		return;
+	cql_tls_say_goodbye(conn->tls, &conn->unsent);
+	size_t left = conn->unsent.len - conn->unsent_at;
+	if (left > 0)
+		(void)send(conn->watch.fd, conn->unsent.ptr + conn->unsent_at, left,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* conn->err says why. `failure`: of one that never was ready, or NONE. */
@@ -73,6 +97,7 @@ static void end(struct cql_conn *conn, enum cql_failure failure)
 {
 	struct cql_loop *loop = conn->config.loop;
 	bool is_lost = conn->state == READY && failure != CQL_FAILURE_NONE;
+	say_goodbye(conn);
 	conn->failure = is_lost ? CQL_FAILURE_LOST : failure;
 	conn->state = CLOSED;
 	cql_loop_clear_timer(loop, &conn->connect_timer);
@@ -119,10 +144,16 @@ static void fail_errno(
  * connection that speaks plainly. */
 static void note_closed_by_server(struct cql_conn *conn, int error_number)
 {
-	const char *what = conn->state == SHAKING_HANDS
-				   ? "the server closed the connection during the handshake (is "
-				     "this Cassandra's port, and does it expect TLS?)"
-				   : "the server closed the connection";
+	const char *what = "the server closed the connection";
+	if (conn->state == SECURING)
+		what = "the server closed the connection during the handshake of TLS (is this "
+		       "Cassandra's port, and does it speak TLS?)";
+	else if (conn->state == SHAKING_HANDS && conn->tls != NULL)
+		what = "the server closed the connection during the handshake (is this "
+		       "Cassandra's port?)";
+	else if (conn->state == SHAKING_HANDS)
+		what = "the server closed the connection during the handshake (is this "
+		       "Cassandra's port, and does it expect TLS?)";
 	if (error_number != 0)
 		fail_errno(conn, CQL_FAILURE_CLOSED, error_number, what);
 	else
@@ -153,18 +184,44 @@ static void compress_each(struct td_buf *out, struct td_slice envelopes)
 	}
 }
 
-static void frame_envelopes(struct cql_conn *conn)
+static void frame_envelopes(struct cql_conn *conn, struct td_buf *out)
+{
+	struct td_slice envelopes = td_buf_slice(&conn->envelopes);
+	if (conn->handshake.has_segments)
+		cql_segment_put_all(out, envelopes, conn->handshake.lz4);
+	else if (conn->handshake.may_compress)
+		compress_each(out, envelopes);
+	else
+		td_buf_put_slice(out, envelopes);
+}
+
+static void fail_tls(struct cql_conn *conn)
+{
+	end(conn, cql_tls_failure(conn->tls));
+}
+
+/* Makes bytes for the system of what was to be sent in this turn. False: the connection has ended.
+ */
+static bool prepare(struct cql_conn *conn)
 {
 	conn->flushes++;
 	drop_sent(conn);
-	struct td_slice envelopes = td_buf_slice(&conn->envelopes);
-	if (conn->handshake.has_segments)
-		cql_segment_put_all(&conn->unsent, envelopes, conn->handshake.lz4);
-	else if (conn->handshake.may_compress)
-		compress_each(&conn->unsent, envelopes);
-	else
-		td_buf_put_slice(&conn->unsent, envelopes);
+	frame_envelopes(conn, conn->tls != NULL ? &conn->framed : &conn->unsent);
+	if (conn->unsent.failed || conn->framed.failed || conn->envelopes.failed) {
+		fail(conn, CQL_FAILURE_NOMEM, TD_NOMEM, "no memory for what is to be sent");
+		return false;
+	}
 	td_buf_reset(&conn->envelopes);
+	if (conn->tls == NULL)
+		return true;
+	enum td_status status = cql_tls_write(
+		conn->tls, td_buf_slice(&conn->framed), &conn->unsent, &conn->err);
+	td_buf_reset(&conn->framed);
+	if (status != TD_OK)
+		fail_tls(conn);
+	else if (conn->unsent.failed)
+		fail(conn, CQL_FAILURE_NOMEM, TD_NOMEM, "no memory for what is to be sent");
+	return conn->state != CLOSED;
 }
 
 /* Gives the system what it takes. False: the connection has ended. */
@@ -200,14 +257,7 @@ static void ask_to_write(struct cql_conn *conn, bool wants)
 static void flush(struct cql_task *task)
 {
 	struct cql_conn *conn = TD_CONTAINER_OF(task, struct cql_conn, flush);
-	if (conn->state == CLOSED)
-		return;
-	frame_envelopes(conn);
-	if (conn->unsent.failed || conn->envelopes.failed) {
-		fail(conn, CQL_FAILURE_NOMEM, TD_NOMEM, "no memory for what is to be sent");
-		return;
-	}
-	if (send_unsent(conn))
+	if (conn->state != CLOSED && prepare(conn) && send_unsent(conn))
 		ask_to_write(conn, conn->unsent_at < conn->unsent.len);
 }
 
@@ -429,25 +479,98 @@ static void take_frames(struct cql_conn *conn)
 	}
 }
 
-/* False: nothing more is there now, or the connection has ended. */
-static bool read_once(struct cql_conn *conn)
+/* How many bytes came; 0: none is there now, or the connection has ended. */
+static size_t receive(struct cql_conn *conn, char *to, size_t size)
+{
+	ssize_t got = recv(conn->watch.fd, to, size, MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (got <= 0) {
+		note_closed_by_server(conn, got < 0 ? errno : 0);
+		return 0;
+	}
+	conn->read_ms = cql_loop_now_ms(conn->config.loop);
+	return (size_t)got;
+}
+
+/* Where READ_AT_ONCE plain bytes may go; NULL: the connection has ended. */
+static char *reserve(struct cql_conn *conn)
 {
 	char *to = cql_decoder_reserve(&conn->decoder, READ_AT_ONCE);
-	if (to == NULL) {
+	if (to == NULL)
 		fail(conn, CQL_FAILURE_NOMEM, TD_NOMEM, "no memory for an answer");
-		return false;
-	}
-	ssize_t got = recv(conn->watch.fd, to, READ_AT_ONCE, MSG_DONTWAIT);
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (got <= 0)
-		note_closed_by_server(conn, got < 0 ? errno : 0);
-	else {
-		conn->read_ms = cql_loop_now_ms(conn->config.loop);
-		cql_decoder_commit(&conn->decoder, (size_t)got);
-		take_frames(conn);
-	}
+	return to;
+}
+
+static void take_plain(struct cql_conn *conn, size_t len)
+{
+	cql_decoder_commit(&conn->decoder, len);
+	take_frames(conn);
+}
+
+/* False: nothing more is there now, or the connection has ended. */
+static bool read_plain(struct cql_conn *conn)
+{
+	char *to = reserve(conn);
+	size_t got = to != NULL ? receive(conn, to, READ_AT_ONCE) : 0;
+	if (got > 0)
+		take_plain(conn, got);
 	return conn->state != CLOSED && got == READ_AT_ONCE;
+}
+
+/* ---- reading what is encrypted */
+
+static void begin_handshake(struct cql_conn *conn)
+{
+	conn->state = SHAKING_HANDS;
+	cql_handshake_begin(&conn->handshake, &conn->config.handshake, &conn->envelopes);
+	send_later(conn);
+}
+
+static void shake_tls(struct cql_conn *conn)
+{
+	enum cql_tls_step step = cql_tls_shake(conn->tls, &conn->unsent, &conn->err);
+	if (step == CQL_TLS_FAILED)
+		fail_tls(conn);
+	else if (step == CQL_TLS_DONE)
+		begin_handshake(conn);
+	else
+		send_later(conn);
+}
+
+/* False: all was taken, or the connection has ended. */
+static bool take_decrypted(struct cql_conn *conn)
+{
+	char *to = reserve(conn);
+	if (to == NULL)
+		return false;
+	size_t len = 0, before = conn->unsent.len;
+	enum cql_tls_step step = cql_tls_read(
+		conn->tls, to, READ_AT_ONCE, &len, &conn->unsent, &conn->err);
+	if (conn->unsent.len != before)
+		send_later(conn);
+	if (step == CQL_TLS_DONE)
+		take_plain(conn, len);
+	else if (step == CQL_TLS_CLOSED)
+		note_closed_by_server(conn, 0);
+	else if (step == CQL_TLS_FAILED)
+		fail_tls(conn);
+	return conn->state != CLOSED && step == CQL_TLS_DONE;
+}
+
+static bool read_tls(struct cql_conn *conn)
+{
+	char bytes[TLS_AT_ONCE];
+	size_t got = receive(conn, bytes, sizeof(bytes));
+	if (got == 0)
+		return false;
+	if (cql_tls_feed(conn->tls, td_slice(bytes, got)) != TD_OK)
+		fail(conn, CQL_FAILURE_NOMEM, TD_NOMEM, "no memory for an answer");
+	if (conn->state == SECURING)
+		shake_tls(conn);
+	while (conn->state >= SHAKING_HANDS && conn->state != CLOSED && take_decrypted(conn))
+		;
+	return conn->state != CLOSED && got == sizeof(bytes);
 }
 
 /* ---- connecting */
@@ -457,6 +580,10 @@ static void time_out_connect(struct cql_timer *timer)
 	struct cql_conn *conn = TD_CONTAINER_OF(timer, struct cql_conn, connect_timer);
 	if (conn->state == CONNECTING)
 		fail(conn, CQL_FAILURE_NO_ANSWER, TD_TIMEOUT, "no connection in time");
+	else if (conn->state == SECURING)
+		fail(conn, CQL_FAILURE_SILENT, TD_TIMEOUT,
+			"connected, but silent: the handshake of TLS did not end in time (does it "
+			"speak TLS?)");
 	else
 		fail(conn, CQL_FAILURE_SILENT, TD_TIMEOUT,
 			"connected, but silent: the handshake did not end in time");
@@ -482,10 +609,13 @@ static void finish_connect(struct cql_conn *conn)
 		fail_connect(conn, error_number);
 		return;
 	}
-	conn->state = SHAKING_HANDS;
 	ask_to_write(conn, false);
-	cql_handshake_begin(&conn->handshake, &conn->config.handshake, &conn->envelopes);
-	send_later(conn);
+	if (conn->tls == NULL) {
+		begin_handshake(conn);
+	} else {
+		conn->state = SECURING;
+		shake_tls(conn);
+	}
 }
 
 static void look(struct cql_watch *watch, uint32_t events)
@@ -496,7 +626,7 @@ static void look(struct cql_watch *watch, uint32_t events)
 		return;
 	}
 	for (int i = 0; i < READS_A_TURN && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0; i++) {
-		if (!read_once(conn))
+		if (!(conn->tls != NULL ? read_tls(conn) : read_plain(conn)))
 			break;
 	}
 	if (conn->state != CLOSED && (events & EPOLLOUT) != 0)
@@ -526,11 +656,21 @@ static enum td_status start_connect(struct cql_conn *conn, struct td_err *err)
 	return status;
 }
 
-static void free_early(struct cql_conn *conn)
+/* The certificate is held against the name that was asked for, or else against the address. */
+static enum td_status begin_tls(
+	struct cql_conn *conn, const struct cql_conn_config *config, struct td_err *err)
 {
-	cql_decoder_done(&conn->decoder);
-	cql_streams_done(&conn->streams);
-	td_free(conn);
+	if (config->tls == NULL)
+		return TD_OK;
+	char text[INET6_ADDRSTRLEN];
+	const struct cql_address *address = &config->address;
+	const void *bytes = address->as.any.sa_family == AF_INET6
+				    ? (const void *)&address->as.v6.sin6_addr
+				    : (const void *)&address->as.v4.sin_addr;
+	const char *name = config->tls_name;
+	if (name == NULL)
+		name = inet_ntop(address->as.any.sa_family, bytes, text, sizeof(text));
+	return cql_tls_session_new(config->tls, name != NULL ? name : "", &conn->tls, err);
 }
 
 enum td_status cql_conn_open(
@@ -552,9 +692,11 @@ enum td_status cql_conn_open(
 	enum td_status status = cql_streams_init(
 		&conn->streams, config->in_flight_most + config->orphans_most + 1, err);
 	if (status == TD_OK)
+		status = begin_tls(conn, config, err);
+	if (status == TD_OK)
 		status = start_connect(conn, err);
 	if (status != TD_OK) {
-		free_early(conn);
+		free_conn(conn);
 		return status;
 	}
 	if (conn->state != CLOSED)

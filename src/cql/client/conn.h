@@ -10,6 +10,7 @@
 #include "cql/client/handshake.h"
 #include "cql/client/lookup.h"
 #include "cql/client/loop.h"
+#include "cql/client/tls.h"
 #include "cql/protocol/frame.h"
 
 #include <stdbool.h>
@@ -48,6 +49,9 @@ struct cql_call {
 struct cql_conn_config {
 	struct cql_loop *loop;
 	struct cql_address address;
+	struct cql_tls *tls;  /* NULL: plain. Needed during cql_conn_open() only, as is tls_name */
+	const char *tls_name; /* what the certificate must have, see cql_tls_session_new(); NULL:
+				 the address */
 	struct cql_handshake_config handshake;
 	unsigned connect_ms;   /* for all that comes before the first request */
 	unsigned heartbeat_ms; /* so long nothing was read: ask whether the server is there */
@@ -71,7 +75,8 @@ struct cql_conn_config {
 
 /* Begins to connect; `config` is copied, but not what its slices point to.
  *   TD_OK          ready() or closed() comes, on a later turn
- *   TD_NOMEM       no memory or descriptor; neither comes */
+ *   TD_NOMEM       no memory or descriptor; neither comes
+ *   TD_INVALID     tls_name cannot be a name; neither comes */
 enum td_status cql_conn_open(const struct cql_conn_config *config, struct cql_conn **ret_conn,
 	struct td_err *err) TD_MUST_CHECK;
 
