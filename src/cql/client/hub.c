@@ -24,6 +24,18 @@ static struct cql_handshake_config handshake_of(
 	return handshake;
 }
 
+/* Files that changed are taken in. Where they cannot be used those of before go on, and that is
+ * told once. */
+static void refresh_tls(struct cql_hub *hub)
+{
+	struct td_err err = TD_ERR_INIT;
+	bool is_stale = hub->config->tls != NULL &&
+			cql_tls_refresh(hub->config->tls, &err) != TD_OK;
+	if (is_stale && !hub->is_tls_stale)
+		cql_hub_tell(hub, CQL_NOTICE_WARNING, "", CQL_FAILURE_NONE, err.text);
+	hub->is_tls_stale = is_stale;
+}
+
 enum td_status cql_hub_open(struct cql_hub *hub, const struct cql_wish *wish,
 	struct cql_conn **ret_conn, struct td_err *err)
 {
@@ -31,6 +43,8 @@ enum td_status cql_hub_open(struct cql_hub *hub, const struct cql_wish *wish,
 	const struct cql_conn_config config = {
 		.loop = hub->loop,
 		.address = wish->address,
+		.tls = set->tls,
+		.tls_name = wish->tls_name,
 		.handshake = handshake_of(hub, wish),
 		.connect_ms = set->connect_ms,
 		.heartbeat_ms = set->heartbeat_ms,
@@ -44,6 +58,7 @@ enum td_status cql_hub_open(struct cql_hub *hub, const struct cql_wish *wish,
 		.closed = wish->closed,
 		.ctx = wish->ctx,
 	};
+	refresh_tls(hub);
 	enum td_status status = cql_conn_open(&config, ret_conn, err);
 	if (status == TD_OK)
 		hub->open_conns++;

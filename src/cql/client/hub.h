@@ -19,6 +19,7 @@ struct cql_hub {
 	size_t open_conns; /* not closed yet; all parts together */
 	unsigned last_node_id;
 	bool is_stopping;                         /* nothing is opened any more */
+	bool is_tls_stale;                        /* its files have changed, and cannot be used */
 	char cluster_name[CQL_CLUSTER_NAME_SIZE]; /* of the first node; "" until then */
 
 	/* A node can be used, or cannot any more, or is another one. */
