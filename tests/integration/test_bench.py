@@ -8,9 +8,9 @@ import sys
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAMS = ["sqlite_loop", "sqlite_batch", "sqlite_subscribe", "lane", "cql_codec", "shim_slow_sync.so"]
+PROGRAMS = ["sqlite_loop", "sqlite_batch", "sqlite_subscribe", "lane", "cql", "cql_codec", "shim_slow_sync.so"]
 COMPARED = {"packages": 3, "users": 2, "lane": 1, "pg-read": 2, "pg-write": 1, "subscribe": 2, "subscribe-pg": 1,
-            "subscription": 3}
+            "subscription": 3, "cql-read": 1, "cql-scan": 1}
 PLAIN = {"cql-codec": 2, "start": 1, "memory": 1, "connections": 1}
 
 
