@@ -27,7 +27,7 @@ def build():
 def run_quick(build, output, *names):
     command = [sys.executable, os.path.join(ROOT, "bench/run"), "--quick", "--offline"]
     command += ["--build", build, "--output", str(output), *names]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(output.read_text())
 
