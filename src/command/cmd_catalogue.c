@@ -160,6 +160,7 @@ const struct command command_catalogue_export = {
 	.summary = "Prints the packages as a JSON file.",
 	.examples = "tools-dashboard catalogue export > plans.json\tas a file to edit",
 	.takes_settings = true,
+	.needs_content = true,
 	.run = run_export,
 };
 
@@ -172,6 +173,7 @@ const struct command command_catalogue_diff = {
 	.options = retire_options,
 	.operand_count = 1,
 	.takes_settings = true,
+	.needs_content = true,
 	.run = run_diff,
 };
 
@@ -186,5 +188,6 @@ const struct command command_catalogue_apply = {
 	.options = retire_options,
 	.operand_count = 1,
 	.takes_settings = true,
+	.needs_content = true,
 	.run = run_apply,
 };

@@ -166,6 +166,7 @@ const struct command command_migrate = {
 		    "tools-dashboard migrate status\twhat was run, and when",
 	.options = migrate_options,
 	.takes_settings = true,
+	.needs_content = true,
 	.run = run_migrate,
 };
 
@@ -176,5 +177,6 @@ const struct command command_migrate_status = {
 	.examples = "tools-dashboard migrate status --json\tfor a program to read",
 	.options = status_options,
 	.takes_settings = true,
+	.needs_content = true,
 	.run = run_status,
 };

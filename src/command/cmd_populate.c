@@ -33,5 +33,6 @@ const struct command command_populate = {
 	.examples = "tools-dashboard populate\tthe four packages\n"
 		    "tools-dashboard populate --catalogue-file plans.json\tyour own",
 	.takes_settings = true,
+	.needs_content = true,
 	.run = run_populate,
 };

@@ -235,6 +235,20 @@ void command_start_log(const struct command_call *call, const struct settings *s
 	td_log_set_level((enum td_log_level)settings->log_level);
 }
 
+static bool can_use_content(const struct command *command, const struct settings *settings)
+{
+	if (!command->needs_content || !settings->uses_cassandra)
+		return true;
+	td_log(TD_LOG_ERROR, "setting.wrong",
+		"%s: %s has its content in SQLite or PostgreSQL in this version; unset it, or set "
+		"it for back-cassandra alone",
+		settings_is_set(settings, SETTING_CASSANDRA_CONTACT_POINTS)
+			? "CASSANDRA_CONTACT_POINTS"
+			: "CASSANDRA_HOSTS",
+		command->name);
+	return false;
+}
+
 struct settings *command_load_settings(struct command_call *call, int *ret_code)
 {
 	const struct settings_input input = {
@@ -251,7 +265,7 @@ struct settings *command_load_settings(struct command_call *call, int *ret_code)
 		return NULL;
 	}
 	command_start_log(call, settings);
-	if (status == TD_OK)
+	if (status == TD_OK && can_use_content(call->command, settings))
 		return settings;
 	for (size_t i = 0; i < problems.count; i++)
 		td_log(TD_LOG_ERROR, "setting.wrong", "%s", problems.text[i]);

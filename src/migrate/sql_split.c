@@ -105,11 +105,15 @@ static struct token take_dollar(struct td_slice rest, size_t mark)
 	return take(TOKEN_QUOTED, rest, (size_t)(end - rest.ptr) + mark);
 }
 
+static bool is_word_or_dollar(char c)
+{
+	return is_word(c) || c == '$';
+}
+
 static struct token take_run(enum token_kind kind, struct td_slice rest, bool (*belongs)(char))
 {
 	size_t len = 1;
-	while (len < rest.len &&
-		(belongs(rest.ptr[len]) || (kind == TOKEN_WORD && rest.ptr[len] == '$')))
+	while (len < rest.len && belongs(rest.ptr[len]))
 		len++;
 	return take(kind, rest, len);
 }
@@ -119,7 +123,8 @@ static struct token take_word(enum sql_flavour flavour, struct td_slice rest)
 	if (flavour == SQL_POSTGRES && (rest.ptr[0] == 'e' || rest.ptr[0] == 'E') &&
 		byte_at(rest, 1) == '\'')
 		return take_quoted(rest, 1, '\'', /* backslash= */ true);
-	return take_run(TOKEN_WORD, rest, is_word);
+	/* CQL's names have no '$': "AS$$" ends before a quote. */
+	return take_run(TOKEN_WORD, rest, flavour == SQL_CQL ? is_word : is_word_or_dollar);
 }
 
 static struct token next_token(enum sql_flavour flavour, struct td_slice rest)

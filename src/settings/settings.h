@@ -108,6 +108,21 @@ struct setting_origin {
 	const char *text;  /* the value as it was given; NULL: unset. May be a secret */
 };
 
+#define SETTINGS_CONTACT_POINTS_MOST 64
+
+/* How a keyspace that is made is replicated. */
+struct settings_replication {
+	const char *map; /* a map of CQL; NULL: `factor` in the local data centre */
+	unsigned factor;
+};
+
+/* Where Cassandra is. Its user and the rest stand in the fields of their settings. */
+struct settings_cassandra {
+	struct connect_host hosts[SETTINGS_CONTACT_POINTS_MOST];
+	size_t host_count;
+	struct settings_replication replication;
+};
+
 enum setting_log_format {
 	SETTING_LOG_TEXT,
 	SETTING_LOG_JSON,
@@ -126,7 +141,9 @@ struct settings {
 	/* Where PostgreSQL is, in any case: what DATABASE_URL leaves out comes from POSTGRES_. Its
 	 * password is not for use: settings_postgres_password() asks anew. */
 	struct connect_url postgres;
-	const char *config_path; /* of --config; NULL: none */
+	bool uses_cassandra; /* CASSANDRA_CONTACT_POINTS or CASSANDRA_HOSTS says so */
+	struct settings_cassandra cassandra; /* in any case */
+	const char *config_path;             /* of --config; NULL: none */
 	struct setting_origin origin[SETTING_COUNT];
 	struct td_arena arena; /* all text above */
 };
@@ -170,6 +187,10 @@ void settings_free(struct settings *settings);
 /* The password for PostgreSQL as it is now: of DATABASE_URL, else POSTGRES_PASSWORD; files are read
  * again. *ret_password NULL: there is none. Any thread. */
 enum td_status settings_postgres_password(const struct settings *settings, struct td_arena *arena,
+	const char **ret_password, struct td_err *err) TD_MUST_CHECK;
+
+/* The same for Cassandra: CASSANDRA_PASSWORD. */
+enum td_status settings_cassandra_password(const struct settings *settings, struct td_arena *arena,
 	const char **ret_password, struct td_err *err) TD_MUST_CHECK;
 
 /* The value of a setting with the mark SETTING_FILE as it is now: where it came through NAME_FILE

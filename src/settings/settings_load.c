@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/nearest.h"
+#include "settings/settings_cassandra.h"
 #include "settings/settings_convert.h"
 #include "settings/settings_file.h"
 #include "settings/settings_postgres.h"
@@ -318,15 +319,19 @@ static void settle(struct loading *l, enum setting_id id)
 	convert(l, id, file, given, text);
 }
 
-/* Several settings together say where PostgreSQL is. */
-static void settle_postgres(struct loading *l)
+typedef enum td_status settle_fn(
+	struct settings *settings, enum setting_id *ret_wrong, struct td_err *err);
+
+/* Several settings together say where a database is. */
+static void settle_together(struct loading *l, settle_fn *settle_all)
 {
 	struct td_err err = TD_ERR_INIT;
-	enum setting_id wrong = SETTING_POSTGRES_HOST;
-	if (settings_settle_postgres(l->settings, &wrong, &err) == TD_OK)
+	enum setting_id wrong = SETTING_COUNT;
+	if (settle_all(l->settings, &wrong, &err) == TD_OK)
 		return;
 	l->settings->arena.failed |= err.code == TD_NOMEM;
-	add_setting_problem(l, wrong, false, &l->value[wrong], err.text);
+	if (wrong < SETTING_COUNT)
+		add_setting_problem(l, wrong, false, &l->value[wrong], err.text);
 }
 
 enum td_status settings_load(const struct settings_input *input, struct settings **ret_settings,
@@ -350,7 +355,8 @@ enum td_status settings_load(const struct settings_input *input, struct settings
 		take_flags(l, input->flags, input->flag_count);
 		for (unsigned i = 0; i < SETTING_COUNT; i++)
 			settle(l, (enum setting_id)i);
-		settle_postgres(l);
+		settle_together(l, settings_settle_postgres);
+		settle_together(l, settings_settle_cassandra);
 	}
 	td_free(l);
 	if (!ok || settings->arena.failed) {

@@ -23,7 +23,7 @@
 #define SETTING_PART_MAP(X)                                 \
 	X(CORE, true, "")                                   \
 	X(POSTGRESQL, true, "PostgreSQL")                   \
-	X(CASSANDRA, false, "Cassandra")                    \
+	X(CASSANDRA, true, "Cassandra")                     \
 	X(CONNECT, true, "Connecting to a database server") \
 	X(ACCOUNTS, true, "Signing in")                     \
 	X(EVENTS, false, "The event log")                   \
@@ -73,25 +73,29 @@
 	X(CASSANDRA_CONTACT_POINTS, cassandra_contact_points, TEXT, NULL, 1, 4096, NULL, 0,        \
 		CASSANDRA, CASSANDRA,                                                              \
 		"First nodes to try, separated by commas: `host`, `host:port`, `[v6]:port`.")      \
-	X(CASSANDRA_HOSTS, cassandra_hosts, TEXT, NULL, 1, 4096, NULL, 0, CASSANDRA, CASSANDRA,    \
-		"As CASSANDRA_CONTACT_POINTS, which wins.")                                        \
-	X(CASSANDRA_PORT, cassandra_port, INT, NULL, 1, 65535, NULL, 0, CASSANDRA, CASSANDRA,      \
+	X(CASSANDRA_HOSTS, cassandra_hosts, TEXT, "cassandra", 1, 4096, NULL, 0, CASSANDRA,        \
+		CASSANDRA, "As CASSANDRA_CONTACT_POINTS, which wins.")                             \
+	X(CASSANDRA_PORT, cassandra_port, INT, "9042", 1, 65535, NULL, 0, CASSANDRA, CASSANDRA,    \
 		"Port of contact points that name none.")                                          \
-	X(CASSANDRA_KEYSPACE, cassandra_keyspace, TEXT, NULL, 1, 48, NULL, 0, CASSANDRA,           \
-		CASSANDRA, "Keyspace.")                                                            \
+	X(CASSANDRA_KEYSPACE, cassandra_keyspace, TEXT, "tools_dashboard", 1, 48, NULL, 0,         \
+		CASSANDRA, CASSANDRA, "Keyspace.")                                                 \
 	X(CASSANDRA_USER, cassandra_user, TEXT, NULL, 1, 255, NULL, 0, CASSANDRA, CASSANDRA,       \
 		"Role.")                                                                           \
 	X(CASSANDRA_PASSWORD, cassandra_password, TEXT, NULL, 1, 1024, NULL,                       \
 		SETTING_SECRET | SETTING_FILE, CASSANDRA, CASSANDRA, "Password of the role.")      \
 	X(CASSANDRA_LOCAL_DC, cassandra_local_dc, TEXT, NULL, 1, 255, NULL, 0, CASSANDRA,          \
 		CASSANDRA, "Data centre to talk to; else the first node's.")                       \
-	X(CASSANDRA_REPLICATION, cassandra_replication, TEXT, NULL, 1, 1024, NULL, 0, CASSANDRA,   \
-		CASSANDRA, "Replication of a keyspace that is made: `dc1:3,dc2:3`, or a number.")  \
-	X(CASSANDRA_CONSISTENCY, cassandra_consistency, ENUM, NULL, 0, 0,                          \
+	X(CASSANDRA_REPLICATION, cassandra_replication, TEXT, "1", 1, 1024, NULL, 0, CASSANDRA,    \
+		CASSANDRA,                                                                         \
+		"Replication of the keyspace when it is made: `dc1:3,dc2:3`, a number of "         \
+		"replicas "                                                                        \
+		"in the local data centre, or a map of CQL. It is never altered.")                 \
+	X(CASSANDRA_CONSISTENCY, cassandra_consistency, ENUM, "LOCAL_QUORUM", 0, 0,                \
 		"ONE|TWO|THREE|QUORUM|ALL|LOCAL_QUORUM|EACH_QUORUM|LOCAL_ONE", 0, CASSANDRA,       \
 		CASSANDRA, "Consistency of reads and writes.")                                     \
-	X(CASSANDRA_TLS, cassandra_tls, ENUM, NULL, 0, 0, "disable|require|verify-ca|verify-full", \
-		0, CASSANDRA, CASSANDRA, "Encryption towards the nodes.")                          \
+	X(CASSANDRA_TLS, cassandra_tls, ENUM, "disable", 0, 0,                                     \
+		"disable|require|verify-ca|verify-full", 0, CASSANDRA, CASSANDRA,                  \
+		"Encryption towards the nodes.")                                                   \
 	X(CASSANDRA_TLS_CA, cassandra_tls_ca, PATH, NULL, 1, 4095, NULL, 0, CASSANDRA, CASSANDRA,  \
 		"Certificates that are believed.")                                                 \
 	X(CASSANDRA_TLS_CERT, cassandra_tls_cert, PATH, NULL, 1, 4095, NULL, 0, CASSANDRA,         \

@@ -150,10 +150,14 @@ enum td_status settings_read_bool(struct td_slice text, bool *ret_value, struct 
 		show(text).text);
 }
 
+struct word_list {
+	char text[128];
+};
+
 /* "a|b|c" as "a, b or c". */
-static struct shown list_words(const char *words)
+static struct word_list list_words(const char *words)
 {
-	struct shown s = {.text = ""};
+	struct word_list s = {.text = ""};
 	struct td_slice rest = td_slice_str(words);
 	struct td_slice word;
 	size_t len = 0;

@@ -51,7 +51,7 @@ def test_all_wrong_settings_at_once(tmp_path):
     for command in ("config", "serve", "migrate", "populate"):
         done = run(command, "--config", "td.conf", "--host", "a b", folder=tmp_path,
                    PORT=70000, LOG_LEVEL="loud", STORE_TIMEOUT="5x", POSTGRES_PORT="x",
-                   CASSANDRA_CONTACT_POINTS="a", TEST_CLOCK="2026-13-01T00:00:00Z",
+                   CASSANDRA_CONTACT_POINTS="a:x", TEST_CLOCK="2026-13-01T00:00:00Z",
                    DATABASE_URL="postgresql://user:hunter2@db:0/main_db", PUBLIC_URL="example.com",
                    TRUSTED_PROXIES="10.0.0.0/40", TEMPLATES_DIR="/no/such/folder")
         assert (done.returncode, done.stdout) == (3, "")
@@ -65,7 +65,7 @@ def test_all_wrong_settings_at_once(tmp_path):
                      "LOG_LEVEL: 'loud' is not one of its words: use debug, info, warning or error",
                      "STORE_TIMEOUT: '5x' has the unit 'x'",
                      "POSTGRES_PORT: 'x' is not a whole number",
-                     "CASSANDRA_CONTACT_POINTS: Cassandra is not built into this version yet",
+                     "CASSANDRA_CONTACT_POINTS: the port 'x' is not within 1 to 65535",
                      "TEST_CLOCK: '2026-13-01T00:00:00Z' is not a time: write it as",
                      "DATABASE_URL: the port is 0",
                      "PUBLIC_URL: it must begin with http:// or https://",
@@ -75,6 +75,15 @@ def test_all_wrong_settings_at_once(tmp_path):
         assert len(lines) == 14
         assert "hunter2" not in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["td.conf"]
+
+
+@pytest.mark.parametrize("command", ["serve", "back-api", "migrate", "populate", "catalogue export"])
+@pytest.mark.parametrize("name", ["CASSANDRA_CONTACT_POINTS", "CASSANDRA_HOSTS"])
+def test_content_in_cassandra_is_not_served_yet(tmp_path, command, name):
+    done = run(*command.split(), folder=tmp_path, **{name: "cassandra"})
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"{name}: {command} has its content in SQLite or PostgreSQL" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name, value, text", [

@@ -171,8 +171,6 @@ static void test_texts_name_variable_and_part(void **state)
 static void test_parts_not_built_are_refused(void **state)
 {
 	(void)state;
-	assert_problem("CASSANDRA_CONTACT_POINTS=a,b",
-		"CASSANDRA_CONTACT_POINTS: Cassandra is not built into this version yet; unset it");
 	assert_problem("EVENTS_TTL=1d",
 		"EVENTS_TTL: The event log is not built into this version yet; unset it");
 }
