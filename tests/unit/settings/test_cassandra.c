@@ -1,7 +1,7 @@
 #include "td_test.h"
 
 #include "fault_alloc.h"
-#include "settings/settings_cassandra.h"
+#include "settings/settings_cluster.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -83,7 +83,7 @@ static void test_contact_points_have_a_limit(void **state)
 static void test_replication_of_every_form(void **state)
 {
 	(void)state;
-#define NTS "'class': 'NetworkTopologyStrategy'"
+#define NTS    "'class': 'NetworkTopologyStrategy'"
 #define NO_MAP "it is not a map like {" NTS ", 'dc1': 3}"
 	static const struct row rows[] = {
 		{"1", "1"},

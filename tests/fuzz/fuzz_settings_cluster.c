@@ -1,7 +1,7 @@
 /* Contact points and replications of Cassandra; the first byte chooses. */
 #include "fuzz.h"
 
-#include "settings/settings_cassandra.h"
+#include "settings/settings_cluster.h"
 
 #include <string.h>
 
