@@ -53,3 +53,26 @@ CREATE TABLE subscription_history (
 );
 CREATE INDEX subscription_history_by_user ON subscription_history (user_id, seq);
 CREATE INDEX subscription_history_by_subscription ON subscription_history (subscription_id);
+-- Finds the rows of a range of numbers, in which order they lie on the disk, too: for the event log and for trimming.
+CREATE INDEX subscription_history_by_seq ON subscription_history USING brin (seq, created_at);
+
+-- What the event log is still to be told: numbers of rows of history, filled by a trigger that is made when an event log
+-- is configured first. Whoever takes one has it until `taken_until`.
+CREATE TABLE subscription_outbox (
+	seq bigint PRIMARY KEY,
+	history_id text NOT NULL,
+	taken_until timestamptz NOT NULL DEFAULT '-infinity'
+) WITH (fillfactor = 60);
+
+-- One row once there is an event log: history from `filled_from` on was put in the outbox.
+CREATE TABLE subscription_event_log (
+	id integer PRIMARY KEY CHECK (id = 1),
+	filled_from bigint NOT NULL
+);
+
+CREATE FUNCTION tools_dashboard_history_to_outbox() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO subscription_outbox (seq, history_id) SELECT seq, id FROM added;
+	RETURN NULL;
+END;
+$$;

@@ -93,6 +93,17 @@ struct store_op;
  * - CLOCK_SET: the offset becomes in.clock.offset_ms, if it still is in.clock.expected_ms
  *   (STORE_CLOCK_ABSENT: if there is none). TD_OK. TD_CONFLICT.
  *
+ * Events are rows of history on their way to an event log. Only stores that may have one keep them;
+ * others say TD_INVALID.
+ * - EVENTS_START: from now on every new row of history is an event, too, and in.limit of those that
+ *   were there before. TD_OK: out.more tells that there are others: call it again.
+ * - EVENTS_TAKE: at most in.limit events that nobody else has at in.lease.now_ms, the oldest first;
+ *   they are the caller's until in.lease.expires_at. TD_OK: out.history.
+ * - EVENTS_DONE: the events with the numbers in.seqs are told, and no events any more. TD_OK.
+ * - EVENTS_COUNT: TD_OK: out.events.
+ * - HISTORY_TRIM: deletes at most in.limit rows of history from before in.due_ms, none that is
+ *   still an event. TD_OK: out.swept; in.limit means that there may be more.
+ *
  * All of them: TD_DENIED (in.auth asks for a key or a session, and it is not in force: nothing was
  * done); TD_TIMEOUT (for a write: outcome unknown, or it never ran); TD_UNAVAILABLE, TD_BUSY,
  * TD_STOPPING; TD_NOMEM, TD_IO, TD_CORRUPT, TD_INTERNAL with `err`. */
@@ -126,7 +137,12 @@ struct store_op;
 	X(SWEEP, true)               \
 	X(LEASE_TAKE, true)          \
 	X(CLOCK_GET, false)          \
-	X(CLOCK_SET, true)
+	X(CLOCK_SET, true)           \
+	X(EVENTS_START, true)        \
+	X(EVENTS_TAKE, true)         \
+	X(EVENTS_DONE, true)         \
+	X(EVENTS_COUNT, false)       \
+	X(HISTORY_TRIM, true)
 
 enum store_op_kind {
 #define STORE_OP_ENUM(name, writes) STORE_##name,
@@ -184,6 +200,12 @@ struct store_clock_set {
 	int64_t offset_ms, expected_ms;
 };
 
+struct store_events {
+	bool started;      /* EVENTS_START was called once */
+	int64_t waiting;   /* how many are not told yet */
+	int64_t oldest_ms; /* the time of the oldest of them; 0: there is none */
+};
+
 enum store_missing {
 	STORE_MISSING_NOTHING,
 	STORE_MISSING_USER,
@@ -239,6 +261,8 @@ struct store_op {
 		int64_t window_ms;
 		struct store_lease lease;
 		struct store_clock_set clock;
+		const int64_t *seqs;
+		size_t seq_count;
 	} in;
 	store_done_fn *done;       /* as lane_job's: once, any thread, short */
 	store_release_fn *release; /* as lane_job's: the memory may go now */
@@ -264,6 +288,7 @@ struct store_op {
 		struct td_slice password_hash;
 		int64_t retry_ms, clock_offset_ms;
 		size_t swept;
+		struct store_events events;
 	} out;
 	struct td_err err;
 	struct td_arena arena;

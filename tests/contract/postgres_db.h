@@ -48,5 +48,6 @@ int pgdb_run_locks(void);
 int pgdb_run_rows(void);
 int pgdb_run_connections(void);
 int pgdb_run_plans(void);
+int pgdb_run_events(void);
 
 #endif

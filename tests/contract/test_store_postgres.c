@@ -209,7 +209,7 @@ int main(void)
 		     contract_run_catalogue() + contract_run_crowds() +
 		     contract_run_subscriptions() + contract_run_login() + run_postgres_only() +
 		     pgdb_run_repeats() + pgdb_run_locks() + pgdb_run_rows() +
-		     pgdb_run_connections() + pgdb_run_plans();
+		     pgdb_run_connections() + pgdb_run_plans() + pgdb_run_events();
 	pgdb_stop();
 	return failed == 0 ? 0 : 1;
 }

@@ -20,6 +20,7 @@ static pg_single_read_fn *const singles[STORE_OP_COUNT] = {
 	[STORE_ANSWER_FIND] = pg_answer_find,
 	[STORE_RESET_GET] = pg_reset_get,
 	[STORE_CLOCK_GET] = pg_clock_get,
+	[STORE_EVENTS_COUNT] = pg_events_count,
 };
 
 /* An API key is looked up with everybody's; only a session has a statement of its own. */

@@ -168,8 +168,7 @@ enum td_status pg_subscription_due(
 /* ---- history
  * ------------------------------------------------------------------------------------------- */
 
-static bool read_history(
-	const PGresult *r, int row, struct td_arena *arena, struct store_history *h)
+bool pg_history_row(const PGresult *r, int row, struct td_arena *arena, struct store_history *h)
 {
 	*h = (struct store_history){
 		.id = pg_text(r, row, 1, arena),
@@ -200,7 +199,7 @@ static void take_history(struct pg_store *s, const PGresult *r, struct store_op 
 	op->out.history = list;
 	op->out.more = any && (size_t)rows > op->in.limit;
 	for (int row = 0; list != NULL && any && row < rows && (size_t)row < op->in.limit; row++) {
-		if (read_history(r, row, &op->arena, &list[op->out.history_count]))
+		if (pg_history_row(r, row, &op->arena, &list[op->out.history_count]))
 			op->out.history_count++;
 		else
 			leave_out(s, op, "subscription_history", peek(r, row, 1),
@@ -220,15 +219,10 @@ enum td_status pg_history_list(
 	PGresult *r = NULL;
 	op->out.history_count = op->out.bad_row_count = 0;
 	enum td_status status = pg_sql_run(l, limit,
-		"SELECT u.id, h.id, h.subscription_id, h.user_id, h.action, h.from_package,"
-		" h.to_package, h.from_cycle, h.to_cycle, " PG_SQL_CENTS(
-			"h.price") ", h.currency,"
-				   " h.reason, h.actor, h.created_at, h.seq FROM users u"
-				   " LEFT JOIN LATERAL (SELECT * FROM subscription_history h"
-				   " WHERE h.user_id = u.id AND h.seq < $2::bigint ORDER BY h.seq "
-				   "DESC"
-				   " LIMIT $3::bigint) h ON true WHERE u.id = $1 ORDER BY h.seq "
-				   "DESC",
+		"SELECT u.id, " PG_SQL_HISTORY " FROM users u"
+		" LEFT JOIN LATERAL (SELECT * FROM subscription_history h"
+		" WHERE h.user_id = u.id AND h.seq < $2::bigint ORDER BY h.seq DESC"
+		" LIMIT $3::bigint) h ON true WHERE u.id = $1 ORDER BY h.seq DESC",
 		params, TD_ARRAY_LEN(params), &r, &op->err);
 	if (status == TD_OK && PQntuples(r) == 0)
 		status = TD_NOTFOUND;

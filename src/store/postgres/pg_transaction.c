@@ -25,6 +25,10 @@ static const struct pg_write_kind *const kinds[STORE_OP_COUNT] = {
 	[STORE_SWEEP] = &pg_sweep,
 	[STORE_LEASE_TAKE] = &pg_lease_take,
 	[STORE_CLOCK_SET] = &pg_clock_set,
+	[STORE_EVENTS_START] = &pg_events_start,
+	[STORE_EVENTS_TAKE] = &pg_events_take,
+	[STORE_EVENTS_DONE] = &pg_events_done,
+	[STORE_HISTORY_TRIM] = &pg_history_trim,
 };
 
 const struct pg_write_kind *pg_write_kind(enum store_op_kind kind)

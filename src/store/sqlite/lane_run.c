@@ -21,6 +21,13 @@ static enum td_status run_nothing(struct sqlite_conn *conn, struct store_op *op)
 	return TD_OK;
 }
 
+/* A database of one's own has no event log beside it. */
+static enum td_status run_no_events(struct sqlite_conn *conn, struct store_op *op)
+{
+	(void)conn;
+	return td_err_set(&op->err, TD_INVALID, "SQLite keeps no events for an event log");
+}
+
 /* `steps`: it writes with more than one statement, and does not see to it itself that all of it is
  * undone. */
 static const struct {
@@ -55,6 +62,11 @@ static const struct {
 	[STORE_LEASE_TAKE] = {sqlite_op_lease_take, false, false},
 	[STORE_CLOCK_GET] = {sqlite_op_clock_get, false, false},
 	[STORE_CLOCK_SET] = {sqlite_op_clock_set, false, false},
+	[STORE_EVENTS_START] = {run_no_events, false, false},
+	[STORE_EVENTS_TAKE] = {run_no_events, false, false},
+	[STORE_EVENTS_DONE] = {run_no_events, false, false},
+	[STORE_EVENTS_COUNT] = {run_no_events, false, false},
+	[STORE_HISTORY_TRIM] = {run_no_events, false, false},
 	[STORE_ANSWER_FIND] = {run_nothing, false, false},
 	[STORE_ANSWER_KEEP] = {run_nothing, false, false},
 };

@@ -1,0 +1,198 @@
+/* Rows of history on their way to an event log: the outbox, which a trigger fills in the
+ * transaction that writes the history, so that none can be missed and none is there that was not
+ * committed. An event is gone once it was told; whoever takes some has them for a while, and
+ * somebody else has them later where he dies meanwhile. All of this may be done twice. */
+#include "store/postgres/pg_read.h"
+#include "store/postgres/pg_sql.h"
+
+/* ---- the beginning
+ * ------------------------------------------------------------------------------------- */
+
+static enum td_status do_all(struct pg_lane *l, const struct connect_limit *limit,
+	const char *const *statements, size_t count, struct td_err *err)
+{
+	enum td_status status = TD_OK;
+	for (size_t i = 0; i < count && status == TD_OK; i++) {
+		PGresult *r = NULL;
+		status = pg_sql_ask(l, limit, statements[i], NULL, 0, &r, err);
+		PQclear(r);
+	}
+	return status;
+}
+
+/* Making a trigger waits for all that write history: each of them either has committed, and its row
+ * is below filled_from, or finds the trigger. */
+static enum td_status make_trigger(
+	struct pg_lane *l, const struct connect_limit *limit, struct td_err *err)
+{
+	static const char *const statements[] = {
+		"CREATE OR REPLACE TRIGGER history_to_outbox AFTER INSERT ON subscription_history"
+		" REFERENCING NEW TABLE AS added FOR EACH STATEMENT"
+		" EXECUTE FUNCTION tools_dashboard_history_to_outbox()",
+		"INSERT INTO subscription_event_log (id, filled_from)"
+		" SELECT 1, coalesce(max(seq), 0) + 1 FROM subscription_history"
+		" ON CONFLICT DO NOTHING",
+	};
+	return do_all(l, limit, statements, TD_ARRAY_LEN(statements), err);
+}
+
+/* A range of numbers, from the newest to the oldest. Whoever fills at the same time waits for the
+ * row, and then goes on behind. */
+static enum td_status fill(struct pg_lane *l, const struct connect_limit *limit,
+	struct store_op *op, struct td_err *err)
+{
+	const char *params[] = {pg_sql_number(&op->arena, (int64_t)op->in.limit)};
+	PGresult *r = NULL;
+	enum td_status status = pg_sql_ask(l, limit,
+		"WITH range AS (SELECT filled_from AS upto, greatest(filled_from - $1::bigint, 0)"
+		" AS lower FROM subscription_event_log WHERE id = 1 FOR UPDATE),"
+		" filled AS (INSERT INTO subscription_outbox (seq, history_id)"
+		" SELECT h.seq, h.id FROM subscription_history h, range"
+		" WHERE h.seq >= range.lower AND h.seq < range.upto ON CONFLICT DO NOTHING)"
+		" UPDATE subscription_event_log SET filled_from = range.lower FROM range"
+		" WHERE id = 1 RETURNING filled_from",
+		params, TD_ARRAY_LEN(params), &r, err);
+	if (status == TD_OK)
+		op->out.more = PQntuples(r) > 0 && pg_int(r, 0, 0) > 0;
+	PQclear(r);
+	return status;
+}
+
+static enum td_status run_start(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
+{
+	bool has_begun = false;
+	enum td_status status = pg_sql_finds(
+		l, limit, "SELECT 1 FROM subscription_event_log", NULL, 0, &has_begun, err);
+	if (status == TD_OK && !has_begun)
+		status = make_trigger(l, limit, err);
+	if (status == TD_OK)
+		status = fill(l, limit, t->op, err);
+	t->outcome = TD_OK;
+	return status;
+}
+
+const struct pg_write_kind pg_events_start = {.run = run_start, .unmarked = true};
+
+/* ---- telling
+ * -------------------------------------------------------------------------------------------- */
+
+static enum td_status take_rows(struct pg_store *s, const PGresult *r, struct store_op *op)
+{
+	int rows = PQntuples(r);
+	struct store_history *list = td_arena_array(&op->arena, (size_t)rows + 1, sizeof(*list));
+	op->out.history = list;
+	op->out.history_count = 0;
+	(void)s;
+	for (int row = 0; list != NULL && row < rows; row++) {
+		struct store_history *h = &list[op->out.history_count++];
+		/* One outside the rules is told as far as it can be: nobody else will tell it. */
+		(void)pg_history_row(r, row, &op->arena, h);
+	}
+	return op->arena.failed ? TD_NOMEM : TD_OK;
+}
+
+/* Those that somebody else has locked at this moment are his. */
+static enum td_status run_take(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
+{
+	struct store_op *op = t->op;
+	const char *params[] = {pg_sql_time(&op->arena, op->in.lease.now_ms),
+		pg_sql_time(&op->arena, op->in.lease.expires_at),
+		pg_sql_number(&op->arena, (int64_t)op->in.limit)};
+	PGresult *r = NULL;
+	enum td_status status = pg_sql_ask(l, limit,
+		"WITH free AS (SELECT seq FROM subscription_outbox"
+		" WHERE taken_until <= $1::timestamptz ORDER BY seq LIMIT $3::bigint"
+		" FOR UPDATE SKIP LOCKED),"
+		" taken AS (UPDATE subscription_outbox o SET taken_until = $2::timestamptz"
+		" FROM free WHERE o.seq = free.seq RETURNING o.seq, o.history_id)"
+		" SELECT 0, " PG_SQL_HISTORY " FROM taken"
+		" JOIN subscription_history h ON h.id = taken.history_id ORDER BY taken.seq",
+		params, TD_ARRAY_LEN(params), &r, err);
+	if (status == TD_OK)
+		status = take_rows(l->store, r, op);
+	PQclear(r);
+	t->outcome = TD_OK;
+	return status;
+}
+
+const struct pg_write_kind pg_events_take = {.run = run_take, .unmarked = true};
+
+/* "{1,2,3}". */
+static const char *numbers_of(struct store_op *op)
+{
+	struct td_buf text = TD_BUF_INIT;
+	td_buf_put_char(&text, '{');
+	for (size_t i = 0; i < op->in.seq_count; i++) {
+		if (i > 0)
+			td_buf_put_char(&text, ',');
+		td_buf_put_i64(&text, op->in.seqs[i]);
+	}
+	td_buf_put_char(&text, '}');
+	const char *kept = text.failed ? NULL : td_arena_strndup(&op->arena, text.ptr, text.len);
+	td_buf_done(&text);
+	return kept;
+}
+
+static enum td_status run_done(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
+{
+	const char *params[] = {numbers_of(t->op)};
+	PGresult *r = NULL;
+	if (params[0] == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory for the numbers of events");
+	enum td_status status = pg_sql_ask(l, limit,
+		"DELETE FROM subscription_outbox WHERE seq = ANY ($1::bigint[])", params,
+		TD_ARRAY_LEN(params), &r, err);
+	PQclear(r);
+	t->outcome = TD_OK;
+	return status;
+}
+
+const struct pg_write_kind pg_events_done = {.run = run_done, .unmarked = true};
+
+enum td_status pg_events_count(
+	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op)
+{
+	PGresult *r = NULL;
+	enum td_status status = pg_sql_run(l, limit,
+		"SELECT EXISTS (SELECT 1 FROM subscription_event_log),"
+		" (SELECT count(*) FROM subscription_outbox),"
+		" (SELECT h.created_at FROM subscription_outbox o"
+		" JOIN subscription_history h ON h.id = o.history_id ORDER BY o.seq LIMIT 1)",
+		NULL, 0, &r, &op->err);
+	if (status == TD_OK)
+		op->out.events = (struct store_events){.started = pg_bool(r, 0, 0),
+			.waiting = pg_int(r, 0, 1),
+			.oldest_ms = pg_time(r, 0, 2)};
+	PQclear(r);
+	return status;
+}
+
+/* ---- trimming
+ * ------------------------------------------------------------------------------------------- */
+
+static enum td_status run_trim(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
+{
+	struct store_op *op = t->op;
+	const char *params[] = {pg_sql_time(&op->arena, op->in.due_ms),
+		pg_sql_number(&op->arena, (int64_t)op->in.limit)};
+	PGresult *r = NULL;
+	enum td_status status = pg_sql_ask(l, limit,
+		"WITH gone AS (DELETE FROM subscription_history WHERE ctid IN"
+		" (SELECT h.ctid FROM subscription_history h, subscription_event_log e"
+		" WHERE e.filled_from = 0 AND h.created_at < $1::timestamptz"
+		" AND NOT EXISTS (SELECT 1 FROM subscription_outbox o WHERE o.seq = h.seq)"
+		" LIMIT $2::bigint FOR UPDATE OF h SKIP LOCKED) RETURNING 1)"
+		" SELECT count(*) FROM gone",
+		params, TD_ARRAY_LEN(params), &r, err);
+	if (status == TD_OK)
+		op->out.swept = (size_t)pg_int(r, 0, 0);
+	PQclear(r);
+	t->outcome = TD_OK;
+	return status;
+}
+
+const struct pg_write_kind pg_history_trim = {.run = run_trim, .unmarked = true};
