@@ -4,6 +4,7 @@ from outside."""
 
 import os
 import socket
+import ssl
 import subprocess
 import threading
 
@@ -11,6 +12,7 @@ import pytest
 
 from conftest import LONG
 from test_cql_client import FORMS, cassandra_server, probe
+from fake_cassandra import FakeCassandra
 
 # With a password and TLS; test_cql_client.py has those with a password and without TLS.
 SECURE = [("4.1", True), ("5.0", False)] + [("4.1", False), ("5.0", True)] * LONG
@@ -149,6 +151,32 @@ def test_another_authority(secure, tmp_path):
 def test_a_file_that_is_not_there(secure):
     _, why = failure(secure.place, **secure.login | {"CQL_TLS_CA": "/no/such.pem"})
     assert "/no/such.pem" in why and "No such file" in why
+
+
+@pytest.fixture(name="keys", scope="module")
+def make_keys(tmp_path_factory):
+    """A key for both sides, whose certificate is its own authority."""
+    folder = tmp_path_factory.mktemp("keys")
+    key, cert = str(folder / "key.pem"), str(folder / "cert.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
+                    "-subj", "/CN=node", "-addext", "subjectAltName=IP:127.0.0.1"],
+                   stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
+    return {"CQL_TLS_CERT": cert, "CQL_TLS_KEY": key}
+
+
+@pytest.mark.parametrize("newest", ["TLSv1_2", "TLSv1_3"])
+def test_a_server_that_wants_a_certificate_of_ours(keys, newest):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=keys["CQL_TLS_CERT"])
+    context.load_cert_chain(keys["CQL_TLS_CERT"], keys["CQL_TLS_KEY"])
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = ssl.TLSVersion[newest]
+    login = {"CQL_TLS": "verify-full", "CQL_TLS_CA": keys["CQL_TLS_CERT"]}
+    with FakeCassandra(tls=context) as fake:
+        place = (fake.address, fake.port)
+        code, lines, why = probe(place, "SELECT cluster_name FROM system.local", **login, **keys)
+        assert (code, lines[1:], why) == (0, ["rows fake"], "")
+        kind, why = failure(place, **login)
+    assert kind == "TLS_REFUSED" and "it may want a certificate of ours" in why
 
 
 # ---- one side with TLS, and the other without

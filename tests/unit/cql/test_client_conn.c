@@ -451,6 +451,25 @@ static void test_a_server_that_hangs_up_is_asked_about(void **state)
 	finish(&s);
 }
 
+/* After each byte of the handshake: never silence, never ready too early. */
+static void test_an_end_anywhere_in_the_handshake_is_told(void **state)
+{
+	(void)state;
+	static const char answers[] = SUPPORTED READY TESTS;
+	for (size_t len = 0; len < sizeof(answers); len++) {
+		struct scene s;
+		begin(&s);
+		connect_only(&s);
+		say(&s, answers, len);
+		assert_int_equal(shutdown(s.peer, SHUT_WR), 0);
+		wait_flag(&s.is_closed);
+		bool is_whole = len == sizeof(answers) - 1;
+		assert_int_equal(atomic_load(&s.is_ready), is_whole);
+		assert_int_equal(s.failure, is_whole ? CQL_FAILURE_LOST : CQL_FAILURE_CLOSED);
+		finish(&s);
+	}
+}
+
 /* Cassandra 4.1 where it expects TLS. */
 static void test_an_alert_means_that_tls_is_expected(void **state)
 {
@@ -629,6 +648,7 @@ int main(void)
 		cmocka_unit_test(test_a_refused_connection_names_the_address),
 		cmocka_unit_test(test_a_silent_server_ends_in_time),
 		cmocka_unit_test(test_a_server_that_hangs_up_is_asked_about),
+		cmocka_unit_test(test_an_end_anywhere_in_the_handshake_is_told),
 		cmocka_unit_test(test_an_alert_means_that_tls_is_expected),
 		cmocka_unit_test(test_what_its_owner_closed_is_no_failure),
 		cmocka_unit_test(test_another_protocol_is_named),

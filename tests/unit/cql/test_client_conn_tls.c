@@ -311,6 +311,37 @@ static void test_a_server_that_hangs_up_is_asked_about(void **state)
 	assert_failed(&s, CQL_FAILURE_CLOSED, "is this Cassandra's port");
 }
 
+/* What a server answers to the first message, and no more than `most` bytes of it. */
+static size_t answer_partly(struct scene *s, size_t most)
+{
+	char bytes[16384];
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	ssize_t got = read(s->peer, bytes, sizeof(bytes));
+	assert_true(got > 0);
+	s->ssl = SSL_new(s->context);
+	SSL_set_bio(s->ssl, in, out);
+	assert_int_equal(BIO_write(in, bytes, (int)got), got);
+	assert_true(SSL_accept(s->ssl) <= 0);
+	int len = BIO_read(out, bytes, sizeof(bytes));
+	assert_true(len > 0);
+	size_t sent = (size_t)len < most ? (size_t)len : most;
+	assert_int_equal(write(s->peer, bytes, sent), sent);
+	return (size_t)len;
+}
+
+static void test_an_end_anywhere_in_the_handshake_of_tls_is_told(void **state)
+{
+	(void)state;
+	for (size_t len = 0, whole = 1; len < whole; len += 23) {
+		struct scene s;
+		begin(&s, CQL_TLS_VERIFY_FULL);
+		connect_only(&s);
+		whole = answer_partly(&s, len);
+		hang_up(&s);
+		assert_failed(&s, CQL_FAILURE_CLOSED, "does it speak TLS");
+	}
+}
+
 static void test_the_deadline_holds_for_tls_too(void **state)
 {
 	(void)state;
@@ -342,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_another_name_is_refused),
 		cmocka_unit_test(test_a_server_without_tls_is_named),
 		cmocka_unit_test(test_a_server_that_hangs_up_is_asked_about),
+		cmocka_unit_test(test_an_end_anywhere_in_the_handshake_of_tls_is_told),
 		cmocka_unit_test(test_the_deadline_holds_for_tls_too),
 		cmocka_unit_test(test_no_cql_within_tls_is_named),
 	};
