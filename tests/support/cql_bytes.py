@@ -200,7 +200,8 @@ class CqlError(Exception):
 
 class CqlClient:
     """One connection, one request at a time. `tls`: an ssl.SSLContext. `packs`: LZ4. The last answer's
-    `flags`, `tracing`, `warnings` and `payload` stay until the next one."""
+    `flags`, `tracing`, `warnings` and `payload` stay until the next one, as do `columns`: pairs of a
+    name and the bytes of its type."""
 
     def __init__(self, address, port, version=4, user=None, password=None, tls=None, timeout=20,
                  start=True, packs=False):
@@ -208,7 +209,7 @@ class CqlClient:
         self.sock = tls.wrap_socket(sock, server_hostname=address) if tls else sock
         self.version, self.stream = version, Stream(self.sock)
         self.flags, self.tracing, self.warnings, self.payload = 0, None, [], {}
-        self.packs = packs
+        self.packs, self.columns = packs, []
         try:
             if start:
                 self._start(user, password)
@@ -245,26 +246,28 @@ class CqlClient:
         else:
             assert answer == READY
 
-    def query(self, text, consistency=ONE):
-        """The rows, each a tuple of bytes or None."""
-        flags = struct.pack(">i" if self.version >= 5 else ">B", 0)
+    def query(self, text, consistency=ONE, values=()):
+        """The rows, each a tuple of bytes or None. `values`: bytes or None for each "?"."""
+        flags = struct.pack(">i" if self.version >= 5 else ">B", 1 if values else 0)
+        bound = struct.pack(">H", len(values)) + b"".join(map(data_bytes, values)) if values else b""
         answer, reader = self.request(
-            QUERY, long_string(text) + struct.pack(">H", consistency) + flags)
+            QUERY, long_string(text) + struct.pack(">H", consistency) + flags + bound)
         assert answer == RESULT
         return self._rows(reader) if reader.unpack("i") == 2 else []
 
-    @classmethod
-    def _rows(cls, reader):
+    def _rows(self, reader):
         flags, columns = reader.unpack("i"), reader.unpack("i")
         if flags & 2:
             reader.bytes()
         if flags & 1:
             reader.string(), reader.string()
+        self.columns = []
         for _ in range(columns):
             if not flags & 1:
                 reader.string(), reader.string()
-            reader.string()
-            cls._type(reader)
+            name, begin = reader.string(), reader.at
+            self._type(reader)
+            self.columns.append((name, reader.data[begin:reader.at]))
         return [tuple(reader.bytes() for _ in range(columns)) for _ in range(reader.unpack("i"))]
 
     @classmethod
