@@ -50,10 +50,11 @@ static void ask_later(struct cql_agreement *a)
 	struct cql_loop *loop = a->cluster->hub->loop;
 	uint64_t now_ms = cql_loop_now_ms(loop);
 	a->has_local = false;
+	uint64_t due_ms = now_ms + PAUSE_MS < a->deadline_ms ? now_ms + PAUSE_MS : a->deadline_ms;
 	if (now_ms >= a->deadline_ms)
 		end(a, TD_TIMEOUT);
 	else
-		cql_loop_set_timer(loop, &a->pause, now_ms + PAUSE_MS);
+		cql_loop_set_timer(loop, &a->pause, due_ms);
 }
 
 static void ask_again(struct cql_timer *timer)

@@ -141,6 +141,7 @@ enum td_status cql_session_run(
 	while (!waiter.has_ended)
 		td_cond_wait(&waiter.ended, &waiter.lock);
 	td_lock_give(&waiter.lock);
+	query->waiter = NULL;
 	td_cond_done(&waiter.ended);
 	td_lock_done(&waiter.lock);
 	return ret_response->answer.status;

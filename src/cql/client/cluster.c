@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNLISTED_MOST 2 /* one look may miss a node that is about to join */
+#define UNLISTED_MOST  2 /* one look may miss a node that is about to join */
+#define SUGGESTED_MOST (CQL_CONTROL_TRIES_MOST / 4)
 
 static struct cql_cluster *cluster_of(struct cql_control *control)
 {
@@ -45,9 +46,13 @@ static struct cql_node *find_by_text(const struct cql_cluster *cluster, const ch
 	return NULL;
 }
 
-static struct cql_node *find_by_id(const struct cql_cluster *cluster, const struct cql_host *host)
+/* One keeps its id when its address changes; where a row has none, the address must do. */
+static struct cql_node *find(
+	const struct cql_cluster *cluster, const struct cql_host *host, const char *text)
 {
-	for (size_t i = 0; host->has_host_id && i < cluster->node_count; i++) {
+	if (!host->has_host_id)
+		return find_by_text(cluster, text);
+	for (size_t i = 0; i < cluster->node_count; i++) {
 		struct cql_node *node = cluster->nodes[i];
 		if (node->has_host_id &&
 			memcmp(node->host_id, host->host_id, sizeof(host->host_id)) == 0)
@@ -61,17 +66,6 @@ static void remove_node(struct cql_cluster *cluster, size_t at, const char *why)
 	struct cql_node *node = cluster->nodes[at];
 	cluster->nodes[at] = cluster->nodes[--cluster->node_count];
 	cql_node_leave(node, why);
-}
-
-/* Another node has its address now: it cannot be there any more. */
-static void remove_from_address(struct cql_cluster *cluster, const char *text)
-{
-	for (size_t i = 0; i < cluster->node_count; i++) {
-		if (strcmp(cluster->nodes[i]->text, text) == 0) {
-			remove_node(cluster, i, "another node has its address now");
-			return;
-		}
-	}
 }
 
 static struct cql_node *add_node(
@@ -88,26 +82,73 @@ static struct cql_node *add_node(
 	return node;
 }
 
-/* The node of a row, known or new; NULL: no memory, and the next look tries again. */
-static struct cql_node *node_of(struct cql_cluster *cluster, const struct cql_host *host,
-	const struct cql_address *address, const char *tls_name)
-{
+/* A row of the tables: a host, and where it is. */
+struct row {
+	const struct cql_host *host;
+	struct cql_address address;
+	const char *tls_name; /* NULL: the address */
 	char text[CQL_ADDRESS_TEXT_SIZE];
-	cql_address_format(address, text);
-	struct cql_node *node = find_by_id(cluster, host);
-	if (node == NULL || strcmp(node->text, text) != 0)
-		remove_from_address(cluster, text);
-	if (node == NULL)
-		node = add_node(cluster, address, tls_name);
-	else if (strcmp(node->text, text) != 0)
-		cql_node_move(node, address);
-	if (node == NULL)
-		return NULL;
-	node->has_host_id = host->has_host_id;
-	memcpy(node->host_id, host->host_id, sizeof(host->host_id));
+};
+
+static struct row row_of(const struct cql_view *m, size_t place, const struct cql_address *reached,
+	const char *tls_name)
+{
+	/* The one that was asked by the address it was reached at, whatever it says of itself
+	 * (CASSANDRA-11181). */
+	struct row row = {.host = &m->local.host, .address = *reached, .tls_name = tls_name};
+	if (place > 0) {
+		row.host = &m->peers.hosts[place - 1];
+		row.address = address_of(&row.host->address, reached);
+		row.tls_name = NULL;
+	}
+	cql_address_format(&row.address, row.text);
+	return row;
+}
+
+static struct cql_node *note_row(
+	const struct cql_cluster *cluster, struct cql_node *node, const struct row *row)
+{
+	node->has_host_id = row->host->has_host_id;
+	memcpy(node->host_id, row->host->host_id, sizeof(node->host_id));
 	node->unlisted = 0;
-	node->is_local = td_slice_is(host->dc, cluster->local_dc);
+	node->is_local = td_slice_is(row->host->dc, cluster->local_dc);
 	return node;
+}
+
+/* The node of a row that is where it was; NULL: it is new, or has moved. */
+static struct cql_node *known_node(const struct cql_cluster *cluster, const struct row *row)
+{
+	struct cql_node *node = find(cluster, row->host, row->text);
+	bool has_stayed = node != NULL && node->unlisted > 0 && strcmp(node->text, row->text) == 0;
+	return has_stayed ? note_row(cluster, node, row) : NULL;
+}
+
+/* False: a node that this look has shown is there already, so that the row is one that a node left
+ * behind which is no more. */
+static bool clear_address(struct cql_cluster *cluster, const char *text)
+{
+	for (size_t i = 0; i < cluster->node_count; i++) {
+		if (strcmp(cluster->nodes[i]->text, text) != 0)
+			continue;
+		if (cluster->nodes[i]->unlisted == 0)
+			return false;
+		remove_node(cluster, i, "another node has its address now");
+		return true;
+	}
+	return true;
+}
+
+/* NULL: the address is another's, or no memory, and the next look tries again. */
+static struct cql_node *new_node(struct cql_cluster *cluster, const struct row *row)
+{
+	struct cql_node *node = find(cluster, row->host, row->text);
+	if ((node != NULL && node->unlisted == 0) || !clear_address(cluster, row->text))
+		return NULL;
+	if (node == NULL)
+		node = add_node(cluster, &row->address, row->tls_name);
+	else
+		cql_node_move(node, &row->address);
+	return node != NULL ? note_row(cluster, node, row) : NULL;
 }
 
 static void choose_dc(struct cql_cluster *cluster, const struct cql_view *m)
@@ -119,33 +160,25 @@ static void choose_dc(struct cql_cluster *cluster, const struct cql_view *m)
 			cluster->local_dc, sizeof(cluster->local_dc), "%.*s", TD_SLICE_ARG(dc));
 }
 
+/* First those that are where they were: no other row takes their address from them, and none that
+ * m->nodes names goes away again in this look. */
 static void place_nodes(struct cql_cluster *cluster, struct cql_view *m,
-	const struct cql_address *address, const char *tls_name)
+	const struct cql_address *reached, const char *tls_name)
 {
 	for (size_t i = 0; i < cluster->node_count; i++)
 		cluster->nodes[i]->unlisted++;
-	/* By the address it was reached at, whatever it says of itself (CASSANDRA-11181). */
-	m->nodes[0] = node_of(cluster, &m->local.host, address, tls_name);
-	for (size_t i = 0; i < m->peers.count; i++) {
-		const struct cql_host *host = &m->peers.hosts[i];
-		struct cql_address of_peer = address_of(&host->address, address);
-		m->nodes[i + 1] = node_of(cluster, host, &of_peer, NULL);
+	for (size_t i = 0; i < m->node_count; i++) {
+		const struct row row = row_of(m, i, reached, tls_name);
+		m->nodes[i] = known_node(cluster, &row);
+	}
+	for (size_t i = 0; i < m->node_count; i++) {
+		const struct row row = row_of(m, i, reached, tls_name);
+		if (m->nodes[i] == NULL)
+			m->nodes[i] = new_node(cluster, &row);
 	}
 	for (size_t i = cluster->node_count; i-- > 0;) {
 		if (cluster->nodes[i]->unlisted > UNLISTED_MOST)
 			remove_node(cluster, i, "the node has left the cluster");
-	}
-}
-
-/* A row may have taken the address, and with it the node, of another row before it. */
-static void forget_removed(const struct cql_cluster *cluster, struct cql_view *m)
-{
-	for (size_t i = 0; i < m->node_count; i++) {
-		size_t k = 0;
-		while (k < cluster->node_count && cluster->nodes[k] != m->nodes[i])
-			k++;
-		if (k == cluster->node_count)
-			m->nodes[i] = NULL;
 	}
 }
 
@@ -198,7 +231,6 @@ static void seen(struct cql_control *control, struct cql_view *view,
 	cql_view_free(cluster->view);
 	cluster->view = view;
 	place_nodes(cluster, view, address, tls_name);
-	forget_removed(cluster, view);
 	check_dc(cluster, view);
 	for (size_t i = 0; i < cluster->node_count; i++) {
 		if (!cluster->nodes[i]->retry.is_set)
@@ -212,7 +244,8 @@ static void suggest(struct cql_control *control)
 	struct cql_cluster *cluster = cluster_of(control);
 	size_t n = cluster->node_count;
 	size_t first = n > 0 ? arc4random_uniform((uint32_t)n) : 0;
-	for (size_t i = 0; i < n; i++) {
+	/* By chance, and not all of a large cluster: the contact points are to be tried, too. */
+	for (size_t i = 0; i < n && i < SUGGESTED_MOST; i++) {
 		const struct cql_node *node = cluster->nodes[(first + i) % n];
 		cql_control_add(control, &node->address, node->tls_name);
 	}
@@ -276,7 +309,7 @@ size_t cql_cluster_nodes_up(const struct cql_cluster *cluster)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < cluster->node_count; i++)
-		count += cql_node_is_up(cluster->nodes[i]) ? 1 : 0;
+		count += cluster->nodes[i]->is_local && cql_node_is_up(cluster->nodes[i]) ? 1 : 0;
 	return count;
 }
 

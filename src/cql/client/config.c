@@ -35,6 +35,8 @@ static enum td_status check_contact_points(const struct cql_session_config *c, s
 {
 	if (c->contact_point_count == 0 || c->contact_point_count > CQL_CONTACT_POINTS_MOST)
 		return refuse(err, "contact_point_count", "1 to 64");
+	if (c->contact_points == NULL)
+		return refuse(err, "contact_points", "set");
 	for (size_t i = 0; i < c->contact_point_count; i++) {
 		const struct cql_contact_point *point = &c->contact_points[i];
 		size_t len = point->name != NULL ? strlen(point->name) : 0;
@@ -56,15 +58,38 @@ static enum td_status check_numbers(const struct cql_session_config *c, struct t
 		return refuse(err, "in_flight_most", "1 to 30000");
 	if (c->answer_most < 1024 || c->answer_most > CQL_BODY_MOST)
 		return refuse(err, "answer_most", "1024 bytes to 256 MiB");
-	const unsigned times[] = {c->connect_ms, c->request_ms, c->heartbeat_ms,
-		c->heartbeat_timeout_ms, c->backoff_first_ms, c->refresh_ms};
+	return TD_OK;
+}
+
+static enum td_status check_times(const struct cql_session_config *c, struct td_err *err)
+{
+	const struct {
+		const char *member;
+		unsigned ms;
+	} times[] = {{"connect_ms", c->connect_ms}, {"request_ms", c->request_ms},
+		{"heartbeat_ms", c->heartbeat_ms},
+		{"heartbeat_timeout_ms", c->heartbeat_timeout_ms},
+		{"backoff_first_ms", c->backoff_first_ms}, {"refresh_ms", c->refresh_ms}};
 	for (size_t i = 0; i < TD_ARRAY_LEN(times); i++) {
-		if (times[i] == 0)
-			return refuse(err,
-				"connect_ms, request_ms, heartbeat_ms, "
-				"heartbeat_timeout_ms, backoff_first_ms and refresh_ms",
-				"at least 1");
+		if (times[i].ms == 0)
+			return refuse(err, times[i].member, "at least 1");
 	}
+	if (c->backoff_most_ms < c->backoff_first_ms)
+		return refuse(err, "backoff_most_ms", "backoff_first_ms or more");
+	if (c->backoff_setting_ms < c->backoff_first_ms)
+		return refuse(err, "backoff_setting_ms", "backoff_first_ms or more");
+	return TD_OK;
+}
+
+static enum td_status check_texts(const struct cql_session_config *c, struct td_err *err)
+{
+	size_t dc = c->local_dc != NULL ? strlen(c->local_dc) : 1;
+	if (dc == 0 || dc > NAME_MOST)
+		return refuse(err, "local_dc", "1 to 255 bytes long, or NULL");
+	if (c->keyspace != NULL && c->keyspace[0] == '\0')
+		return refuse(err, "keyspace", "a name, or NULL");
+	if ((c->username == NULL) != (c->password == NULL))
+		return refuse(err, "username and password", "both set, or none of them");
 	return TD_OK;
 }
 
@@ -73,9 +98,9 @@ static enum td_status check(const struct cql_session_config *c, struct td_err *e
 	enum td_status status = check_contact_points(c, err);
 	if (status == TD_OK)
 		status = check_numbers(c, err);
-	if (status == TD_OK && (c->username == NULL) != (c->password == NULL))
-		status = refuse(err, "username and password", "both set, or none of them");
-	return status;
+	if (status == TD_OK)
+		status = check_times(c, err);
+	return status == TD_OK ? check_texts(c, err) : status;
 }
 
 static const char *copy_text(struct td_arena *arena, const char *text)

@@ -92,6 +92,15 @@ static void say_goodbye(struct cql_conn *conn)
 			MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* An answer that is too large is the fault of its own request only. */
+static enum td_status status_of_end(const struct cql_conn *conn, const struct cql_call *call)
+{
+	if (conn->err.code == TD_CORRUPT)
+		return TD_CORRUPT;
+	bool is_too_big = conn->err.code == TD_TOOBIG && conn->err.native == call->stream;
+	return is_too_big ? TD_TOOBIG : TD_UNAVAILABLE;
+}
+
 /* conn->err says why. `failure`: of one that never was ready, or NONE. */
 static void end(struct cql_conn *conn, enum cql_failure failure)
 {
@@ -105,12 +114,9 @@ static void end(struct cql_conn *conn, enum cql_failure failure)
 	cql_loop_unwatch(loop, &conn->watch);
 	(void)close(conn->watch.fd);
 	(void)td_err_context(&conn->err, "%s", conn->address);
-	enum td_status status = conn->err.code == TD_TOOBIG || conn->err.code == TD_CORRUPT
-					? conn->err.code
-					: TD_UNAVAILABLE;
 	struct cql_call *call;
 	for (size_t at = 0; (call = cql_streams_pop(&conn->streams, &at)) != NULL;)
-		end_call(call, status, &conn->err);
+		end_call(call, status_of_end(conn, call), &conn->err);
 	cql_loop_defer(loop, &conn->bury);
 }
 

@@ -23,7 +23,8 @@ struct cql_conn;
 struct cql_reply {
 	/* TD_OK: the server answered (perhaps with an ERROR, and not read further than its header).
 	 * TD_TIMEOUT: its deadline passed. TD_UNAVAILABLE: the connection ended.
-	 * TD_TOOBIG, TD_CORRUPT: an answer that cannot be taken ended the connection. */
+	 * TD_TOOBIG: its answer is over the limit, which ended the connection. TD_CORRUPT: so did
+	 * an answer that cannot be read, to whatever request. */
 	enum td_status status;
 	const struct cql_frame *frame; /* NULL where status is not TD_OK */
 	const struct td_err *err;      /* NULL where it is */

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEBOUNCE_MS    1000 /* between a change that is heard of and a look at it */
+#define STABLE_MS      10000 /* as in node.c */
+#define DEBOUNCE_MS    1000  /* between a change that is heard of and a look at it */
 #define QUESTION_MS    6000
 #define REFRESH_SPREAD 5 /* a fifth of refresh_ms, by chance */
 
@@ -98,6 +99,7 @@ static void end_tries(struct cql_control *control)
 	control->try_count = 0;
 	control->is_racing = false;
 	cql_loop_clear_timer(control->hub->loop, &control->stagger);
+	cql_loop_clear_timer(control->hub->loop, &control->lookup_end);
 }
 
 static bool has_any(const struct cql_control *control, int state)
@@ -111,12 +113,17 @@ static bool has_any(const struct cql_control *control, int state)
 
 /* ---- a round */
 
-static void fail_round(struct cql_control *control)
+static void begin_later(struct cql_control *control)
 {
 	struct cql_hub *hub = control->hub;
-	end_tries(control);
 	unsigned pause_ms = cql_hub_pause_ms(hub, &control->backoff, control->failure);
 	cql_loop_set_timer(hub->loop, &control->pause, cql_loop_now_ms(hub->loop) + pause_ms);
+}
+
+static void fail_round(struct cql_control *control)
+{
+	end_tries(control);
+	begin_later(control);
 	control->owner->failed(control);
 }
 
@@ -138,6 +145,32 @@ static void note_failure(struct cql_control *control, const char *address, enum 
 	cql_failures_add(&control->hub->failures, address, failure, err);
 }
 
+static void fail_lookup(struct cql_control_try *try, const struct td_err *err)
+{
+	char name[300];
+	(void)snprintf(name, sizeof(name), "%s:%u", try->point->name, try->point->port);
+	try->state = OVER;
+	note_failure(try->control, name, CQL_FAILURE_NAME, err);
+}
+
+/* Who is to answer for names may be silent much longer: the addresses that are known are not to
+ * wait for that. */
+static void end_lookups(struct cql_timer *timer)
+{
+	struct cql_control *control = TD_CONTAINER_OF(timer, struct cql_control, lookup_end);
+	struct td_err err = TD_ERR_INIT;
+	for (size_t i = 0; i < control->try_count; i++) {
+		struct cql_control_try *try = control->tries[i];
+		if (try->state != LOOKING_UP)
+			continue;
+		cql_lookup_cancel(try->lookup);
+		(void)td_err_set(
+			&err, TD_TIMEOUT, "look up %s: no answer in time", try->point->name);
+		fail_lookup(try, &err);
+	}
+	go_on(control);
+}
+
 static void on_addresses(void *ctx, enum td_status status, const struct cql_address *addresses,
 	size_t count, const struct td_err *err)
 {
@@ -148,12 +181,14 @@ static void on_addresses(void *ctx, enum td_status status, const struct cql_addr
 	(void)snprintf(name, sizeof(name), "%s:%u", point->name, point->port);
 	try->state = OVER;
 	if (status != TD_OK)
-		note_failure(control, name, CQL_FAILURE_NAME, err);
+		fail_lookup(try, err);
 	else
 		cql_failures_remove(&control->hub->failures, name);
 	for (size_t i = 0; i < count; i++)
 		cql_control_add(control, &addresses[i], point->name);
-	go_on(control);
+	/* Else one was begun a moment ago: the next one follows when that has had its time. */
+	if (status != TD_OK || !control->stagger.is_set)
+		go_on(control);
 }
 
 static void look_up(struct cql_control *control, const struct cql_contact_point *point)
@@ -167,16 +202,18 @@ static void look_up(struct cql_control *control, const struct cql_contact_point 
 	if (cql_lookup_start(control->hub->loop, point->name, point->port, on_addresses, try,
 		    &try->lookup, &err) == TD_OK)
 		return;
-	try->state = OVER;
-	note_failure(control, point->name, CQL_FAILURE_NAME, &err);
+	fail_lookup(try, &err);
 }
 
 static void begin_round(struct cql_control *control)
 {
-	const struct cql_session_config *config = control->hub->config;
-	if (control->hub->is_stopping)
+	struct cql_hub *hub = control->hub;
+	const struct cql_session_config *config = hub->config;
+	if (hub->is_stopping)
 		return;
 	control->is_racing = true;
+	cql_loop_set_timer(
+		hub->loop, &control->lookup_end, cql_loop_now_ms(hub->loop) + config->connect_ms);
 	control->owner->suggest(control);
 	for (size_t i = 0; i < config->contact_point_count; i++)
 		look_up(control, &config->contact_points[i]);
@@ -190,19 +227,26 @@ static void begin_after_pause(struct cql_timer *timer)
 
 /* ---- one address */
 
-/* One that told nothing is a failed round: it is not asked again at once. */
+/* One that told nothing is a failed round. Nor is one that tells and ends, again and again, asked
+ * as fast as it ends. */
 static void lose_winner(struct cql_control *control)
 {
+	struct cql_loop *loop = control->hub->loop;
+	bool was_stable = cql_loop_now_ms(loop) >= control->ready_ms + STABLE_MS;
 	control->winner = NULL;
-	cql_loop_clear_timer(control->hub->loop, &control->refresh);
+	cql_loop_clear_timer(loop, &control->refresh);
 	cql_view_free(control->looking);
 	control->looking = NULL;
 	if (control->hub->is_stopping)
 		return;
-	if (control->has_seen)
+	if (was_stable)
+		control->backoff = (struct cql_backoff){0};
+	if (!control->has_seen)
+		fail_round(control);
+	else if (was_stable)
 		begin_round(control);
 	else
-		fail_round(control);
+		begin_later(control);
 }
 
 static void fail_try(
@@ -254,11 +298,14 @@ static void on_ready(void *ctx, struct cql_conn *conn)
 		return; /* it is being closed */
 	struct cql_hub *hub = control->hub;
 	control->winner = try;
+	control->ready_ms = cql_loop_now_ms(hub->loop);
 	control->has_seen = false;
 	control->has_no_peers_v2 = false;
 	end_tries(control);
 	cql_failures_remove(&hub->failures, cql_conn_address(conn));
-	if (hub->cluster_name[0] == '\0')
+	/* One that was cut would be no other node's name. */
+	if (hub->cluster_name[0] == '\0' &&
+		strlen(cql_conn_cluster_name(conn)) < CQL_CLUSTER_NAME_SIZE - 4)
 		(void)snprintf(hub->cluster_name, sizeof(hub->cluster_name), "%s",
 			cql_conn_cluster_name(conn));
 	if (cql_conn_password_not_asked(conn))
@@ -388,10 +435,15 @@ static void finish_look(struct cql_control *control)
 	}
 	control->looking = NULL;
 	control->has_seen = true;
-	control->backoff = (struct cql_backoff){0};
 	set_refresh(control, control->look_again ? DEBOUNCE_MS : refresh_pause_ms(control));
 	control->look_again = false;
 	control->owner->seen(control, view, &control->winner->address, control->winner->tls_name);
+}
+
+/* Without keyspaces (before Cassandra 3) requests are not routed by their keys. */
+static bool lacks_keyspaces(const struct td_err *err)
+{
+	return err->native == CQL_ERROR_INVALID && strstr(err->text, "system_schema") != NULL;
 }
 
 /* Before Cassandra 4 there is no peers_v2 (and 2.2 says so with another error). */
@@ -421,6 +473,8 @@ static void take(struct cql_call *call, const struct cql_reply *reply, take_fn *
 		reply, cql_conn_version(control->winner->conn), &result, &err);
 	if (status == TD_OK)
 		status = fn(control->looking, &result, &err);
+	if (question == &control->keyspaces && lacks_keyspaces(&err))
+		status = TD_OK;
 	if (status != TD_OK && question == &control->peers && lacks_peers_v2(control, &err)) {
 		control->has_no_peers_v2 = true;
 		ask_for_peers(control);
@@ -496,6 +550,7 @@ void cql_control_init(
 	*control = (struct cql_control){.hub = hub, .owner = owner};
 	control->stagger.fire = open_after_stagger;
 	control->pause.fire = begin_after_pause;
+	control->lookup_end.fire = end_lookups;
 	control->refresh.fire = look;
 	control->local = (struct cql_control_question){.call.done = take_local, .control = control};
 	control->peers = (struct cql_control_question){.call.done = take_peers, .control = control};

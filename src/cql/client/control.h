@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CQL_CONTROL_TRIES_MOST 128 /* addresses of one round */
+#define CQL_CONTROL_TRIES_MOST 256 /* names and addresses of one round */
 
 struct cql_control;
 struct cql_control_try;
@@ -50,7 +50,8 @@ struct cql_control {
 	size_t try_count;
 	bool is_racing;
 	struct cql_control_try *winner; /* not NULL: has the connection; owned */
-	struct cql_timer stagger, pause;
+	uint64_t ready_ms;              /* when it was ready */
+	struct cql_timer stagger, pause, lookup_end;
 	struct cql_backoff backoff;
 	enum cql_failure failure; /* the last one of the round */
 

@@ -1,7 +1,6 @@
 #include "cql/client/execution.h"
 
 #include "base/alloc.h"
-#include "cql/client/backoff.h"
 #include "cql/client/encode.h"
 #include "cql/client/retry.h"
 #include "cql/client/timestamps.h"
@@ -10,66 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREPARES_MOST  3  /* of one attempt: a node that forgets what it was just told is broken */
-#define PAUSE_FIRST_MS 50 /* between rounds over all nodes */
+#define PREPARES_MOST  3 /* of one attempt: a node that forgets what it was just told is broken */
+#define PREPARE_MS     10000 /* for one node to answer PREPARE; each request has its own deadline */
+#define PAUSE_FIRST_MS 50    /* between rounds over all nodes */
 #define PAUSE_MOST_MS  1000
 #define HISTORY_MOST   4096 /* bytes of what is remembered of failed attempts */
 
-/* One node is asked. */
-struct attempt {
-	enum {
-		IDLE,
-		PREPARING,
-		SENT,
-	} state;
-	struct cql_call call;
-	struct cql_prepare_wait wait;
-	struct cql_execution *x;
-	struct cql_conn *conn;
-	struct cql_statement *forgotten; /* the node has said so; NULL: none */
-	size_t prepares;
-};
-
-struct cql_execution {
-	struct cql_executor *executor;
-	struct cql_query *query;
-	struct cql_execution *prev, *next;           /* all that are under way */
-	struct cql_execution *wait_prev, *wait_next; /* where `waits` says so */
-	uint64_t deadline_ms;
-	int64_t timestamp_us;
-	struct td_slice keyspace; /* with `token` */
-	int64_t token;
-	bool has_token, is_token_tried;
-	bool may_have_run;
-	unsigned tried[CQL_TRIED_MOST];
-	size_t tried_count;
-	unsigned failed; /* attempts */
-	unsigned speculated;
-	struct attempt attempts[CQL_ATTEMPTS_MOST];
-	unsigned open; /* attempts that are not IDLE */
-
-	enum {
-		RUNNING,
-		WAITS,  /* in the list of those that have no connection */
-		PAUSES, /* before the next round over all nodes */
-		AGREES, /* the schema was changed: all nodes are to have it */
-		FAILS,  /* `err` is told on a later turn */
-	} state;
-	struct cql_timer timer; /* of the state; RUNNING: the next speculative attempt */
-	struct cql_timer guard; /* the deadline, once a statement had to be prepared: that may be
-				   waiting for another request's PREPARE */
-	struct cql_task fail_task;
-	struct cql_backoff backoff;
-	struct td_err err;     /* of the last attempt */
-	struct td_buf history; /* of those before it */
-	struct cql_agreement *agreement;
-	struct td_buf held; /* AGREES: the message of the answer */
-	enum cql_version held_version;
-	char address[CQL_ADDRESS_TEXT_SIZE];
-};
-
-static void try_next(struct cql_execution *x);
-static void begin_attempt(struct attempt *attempt);
+static void begin_attempt(struct cql_attempt *attempt);
 
 static struct cql_loop *loop_of(const struct cql_execution *x)
 {
@@ -81,57 +27,24 @@ static uint64_t now_of(const struct cql_execution *x)
 	return cql_loop_now_ms(loop_of(x));
 }
 
-/* ---- the lists */
-
-static void link_in(struct cql_execution *x)
-{
-	struct cql_executor *e = x->executor;
-	x->prev = e->last;
-	x->next = NULL;
-	*(e->last != NULL ? &e->last->next : &e->first) = x;
-	e->last = x;
-	e->count++;
-}
-
-static void link_out(struct cql_execution *x)
-{
-	struct cql_executor *e = x->executor;
-	*(x->prev != NULL ? &x->prev->next : &e->first) = x->next;
-	*(x->next != NULL ? &x->next->prev : &e->last) = x->prev;
-	e->count--;
-}
-
-static void wait_in(struct cql_execution *x)
-{
-	struct cql_executor *e = x->executor;
-	x->state = WAITS;
-	x->wait_prev = e->wait_last;
-	x->wait_next = NULL;
-	*(e->wait_last != NULL ? &e->wait_last->wait_next : &e->wait_first) = x;
-	e->wait_last = x;
-	e->waiting++;
-}
-
-static void wait_out(struct cql_execution *x)
-{
-	struct cql_executor *e = x->executor;
-	*(x->wait_prev != NULL ? &x->wait_prev->wait_next : &e->wait_first) = x->wait_next;
-	*(x->wait_next != NULL ? &x->wait_next->wait_prev : &e->wait_last) = x->wait_prev;
-	x->state = RUNNING;
-	e->waiting--;
-}
-
 /* ---- the end */
 
-static void drop(struct attempt *attempt)
+static void close_attempt(struct cql_attempt *attempt)
 {
-	if (attempt->state == PREPARING)
-		cql_prepare_cancel(&attempt->wait);
-	else if (attempt->state == SENT)
-		cql_conn_abandon(attempt->conn, &attempt->call);
-	if (attempt->state != IDLE)
+	if (attempt->state != CQL_ATTEMPT_IDLE)
 		attempt->x->open--;
-	attempt->state = IDLE;
+	attempt->state = CQL_ATTEMPT_IDLE;
+	cql_columns_drop(attempt->columns);
+	attempt->columns = NULL;
+}
+
+static void drop(struct cql_attempt *attempt)
+{
+	if (attempt->state == CQL_ATTEMPT_PREPARES)
+		cql_prepare_cancel(&attempt->wait);
+	else if (attempt->state == CQL_ATTEMPT_SENT)
+		cql_conn_abandon(attempt->conn, &attempt->call);
+	close_attempt(attempt);
 }
 
 static void drop_all(struct cql_execution *x)
@@ -140,30 +53,23 @@ static void drop_all(struct cql_execution *x)
 		drop(&x->attempts[i]);
 }
 
-static void tell_if_idle(struct cql_executor *e)
+/* Nothing of it happens any more by itself. */
+static void settle(struct cql_execution *x)
 {
-	if (!e->is_stopping || e->count > 0 || e->is_idle)
-		return;
-	e->is_idle = true;
-	e->idle(e);
+	drop_all(x);
+	if (x->state == CQL_EXECUTION_WAITS)
+		cql_executor_wait_out(x);
+	cql_loop_clear_timer(loop_of(x), &x->timer);
+	cql_loop_clear_timer(loop_of(x), &x->guard);
 }
 
 static void finish(struct cql_execution *x, const struct cql_answer *answer)
 {
-	struct cql_executor *e = x->executor;
 	struct cql_query *query = x->query;
-	drop_all(x);
-	if (x->state == WAITS)
-		wait_out(x);
-	cql_loop_clear_timer(loop_of(x), &x->timer);
-	cql_loop_clear_timer(loop_of(x), &x->guard);
-	link_out(x);
-	if (e->waiting > 0)
-		cql_executor_pump(e);
+	settle(x);
+	cql_executor_unlink(x);
 	query->done(query, answer);
-	x->next = e->spare; /* only now: what `answer` points to may lie in it */
-	e->spare = x;
-	tell_if_idle(e);
+	cql_executor_give_back(x); /* only now: what `answer` points to may lie in it */
 }
 
 /* "REASON; before that: REASON; REASON". */
@@ -195,104 +101,124 @@ static void fail_now(struct cql_task *task)
 	fail_with(TD_CONTAINER_OF(task, struct cql_execution, fail_task), NULL);
 }
 
-/* Before cql_execute() has returned nothing may be told; later it may, but a caller who sends it
- * again at once must not keep the loop from everything else. */
+/* Before cql_execution_begin() has returned nothing may be told; later it may, but a caller who
+ * sends it again at once must not keep the loop from everything else. */
 static void fail_later(struct cql_execution *x)
 {
-	x->state = FAILS;
+	if (x->state == CQL_EXECUTION_FAILS)
+		return;
+	settle(x);
+	x->state = CQL_EXECUTION_FAILS;
 	x->fail_task.run = fail_now;
-	cql_loop_clear_timer(loop_of(x), &x->timer);
 	cql_loop_post(loop_of(x), &x->fail_task);
+}
+
+static void fail_stopped(struct cql_execution *x)
+{
+	(void)td_err_set(&x->err, TD_STOPPING, "the session is closed");
+	fail_later(x);
 }
 
 /* ---- answers */
 
-static void note_address(const struct attempt *attempt)
+static void note_address(const struct cql_attempt *attempt)
 {
 	(void)snprintf(attempt->x->address, sizeof(attempt->x->address), "%s",
 		cql_conn_address(attempt->conn));
 }
 
+/* What a frame says; it stays as long as the answer. */
+static enum td_status read_answer(struct cql_execution *x, const struct cql_frame *frame,
+	enum cql_version version, struct cql_answer *ret_answer)
+{
+	struct cql_body body;
+	enum td_status status = cql_body_open(frame, &body, &x->err);
+	if (status != TD_OK)
+		return status;
+	*ret_answer = (struct cql_answer){
+		.status = TD_OK,
+		.warnings = body.warnings,
+		.payload = body.payload,
+		.tracing_id = body.tracing_id,
+		.address = x->address,
+		.message = body.message,
+		.version = version,
+	};
+	return cql_result_read(body.message, version, &ret_answer->result, &x->err);
+}
+
 static void agreed(void *ctx, enum td_status status, const struct td_err *err)
 {
 	struct cql_execution *x = ctx;
-	struct cql_answer answer = {
-		.status = TD_OK,
-		.is_schema_agreed = status == TD_OK,
-		.address = x->address,
-		.message = td_buf_slice(&x->held),
-		.version = x->held_version,
-	};
+	const struct cql_frame frame = {.header = x->held_header, .body = td_buf_slice(&x->held)};
+	struct cql_answer answer;
 	(void)err; /* the change is made; only who waits for agreement alone is told why not */
 	x->agreement = NULL;
-	if (cql_result_read(answer.message, answer.version, &answer.result, &x->err) == TD_OK)
-		finish(x, &answer);
-	else
+	if (read_answer(x, &frame, x->held_version, &answer) != TD_OK) {
 		fail_with(x, NULL);
+		return;
+	}
+	answer.is_schema_agreed = status == TD_OK;
+	finish(x, &answer);
 }
 
 /* A changed schema is told once the other nodes have it, too: the next request may go to them. */
-static bool waits_for_agreement(const struct attempt *attempt, const struct cql_answer *answer)
+static bool waits_for_agreement(
+	struct cql_execution *x, const struct cql_frame *frame, enum cql_version version)
 {
-	struct cql_execution *x = attempt->x;
 	uint64_t deadline_ms = now_of(x) + x->executor->hub->config->agreement_ms;
 	if (deadline_ms > x->deadline_ms)
 		deadline_ms = x->deadline_ms;
-	note_address(attempt);
-	drop_all(x);
 	td_buf_reset(&x->held);
-	td_buf_put_slice(&x->held, answer->message);
-	x->held_version = answer->version;
-	if (x->held.failed)
+	td_buf_put_slice(&x->held, frame->body);
+	x->held_header = frame->header;
+	x->held_version = version;
+	if (x->held.failed || cql_agreement_start(x->executor->cluster, deadline_ms, agreed, x,
+				      &x->agreement, NULL) != TD_OK)
 		return false;
-	if (cql_agreement_start(
-		    x->executor->cluster, deadline_ms, agreed, x, &x->agreement, NULL) != TD_OK)
-		return false;
-	x->state = AGREES;
-	cql_loop_clear_timer(loop_of(x), &x->timer);
+	settle(x); /* the agreement keeps the deadline */
+	x->state = CQL_EXECUTION_AGREES;
 	return true;
 }
 
-/* Rows without columns are those of the statement, whose columns may just have changed. */
-static enum td_status know_columns(struct cql_execution *x, struct cql_answer *answer)
+/* Rows without columns are as they were known when the request was sent: `sent`. */
+static enum td_status know_columns(
+	struct cql_execution *x, const struct cql_columns *sent, struct cql_answer *answer)
 {
 	struct cql_statement *statement = x->query->statement;
 	const struct cql_metadata *metadata = &answer->result.rows.metadata;
 	if (statement == NULL || answer->result.kind != CQL_RESULT_ROWS)
 		return TD_OK;
-	enum td_status status = TD_OK;
-	if (!cql_is_null(metadata->new_id) && metadata->has_columns)
-		status = cql_statement_take_columns(statement, metadata, &x->err);
-	answer->known = statement->columns;
-	bool fits = metadata->has_columns ||
-		    (statement->columns != NULL &&
-			    statement->columns->count == metadata->column_count);
-	if (status == TD_OK && !fits)
-		status = td_err_set(&x->err, TD_CORRUPT,
-			"rows came without their columns, and in another number than before");
-	return status;
+	if (metadata->has_columns && !cql_is_null(metadata->new_id)) {
+		/* No memory: the server tells it again. */
+		enum td_status status = cql_statement_take_columns(statement, metadata, &x->err);
+		return status == TD_NOMEM ? TD_OK : status;
+	}
+	answer->known = sent;
+	if (metadata->has_columns || (sent != NULL && sent->count == metadata->column_count))
+		return TD_OK;
+	return td_err_set(&x->err, TD_CORRUPT,
+		"rows came without their columns, and in another number than before");
 }
 
-static void take_result(struct attempt *attempt, const struct cql_body *body)
+static void take_result(
+	struct cql_attempt *attempt, const struct cql_frame *frame, const struct cql_columns *sent)
 {
 	struct cql_execution *x = attempt->x;
-	struct cql_answer answer = {
-		.status = TD_OK,
-		.warnings = body->warnings,
-		.payload = body->payload,
-		.tracing_id = body->tracing_id,
-		.address = cql_conn_address(attempt->conn),
-		.message = body->message,
-		.version = cql_conn_version(attempt->conn),
-	};
-	enum td_status status = cql_result_read(
-		body->message, answer.version, &answer.result, &x->err);
+	enum cql_version version = cql_conn_version(attempt->conn);
+	struct cql_answer answer;
+	note_address(attempt);
+	enum td_status status = read_answer(x, frame, version, &answer);
 	if (status == TD_OK)
-		status = know_columns(x, &answer);
-	if (status != TD_OK)
+		status = know_columns(x, sent, &answer);
+	x->may_have_run = true;
+	if (status != TD_OK) {
+		(void)td_err_context(&x->err, "%s", x->address);
 		fail_with(x, NULL);
-	else if (answer.result.kind != CQL_RESULT_SCHEMA || !waits_for_agreement(attempt, &answer))
+	} else if (answer.result.kind != CQL_RESULT_SCHEMA ||
+		   !waits_for_agreement(x, frame, version)) {
 		finish(x, &answer);
+	}
 }
 
 /* ---- after a failure */
@@ -312,9 +238,9 @@ static void remember(struct cql_execution *x)
 static void go_on_after_pause(struct cql_timer *timer)
 {
 	struct cql_execution *x = TD_CONTAINER_OF(timer, struct cql_execution, timer);
-	x->state = RUNNING;
+	x->state = CQL_EXECUTION_RUNS;
 	x->tried_count = 0;
-	try_next(x);
+	cql_execution_go_on(x);
 }
 
 /* Every node was tried: all of them once more, a little later, where that is before the deadline.
@@ -323,22 +249,23 @@ static void pause_or_fail(struct cql_execution *x)
 {
 	unsigned pause_ms = cql_backoff_next(
 		&x->backoff, PAUSE_FIRST_MS, PAUSE_MOST_MS, arc4random());
-	if (now_of(x) + pause_ms >= x->deadline_ms) {
+	if (now_of(x) + pause_ms < x->deadline_ms) {
+		x->state = CQL_EXECUTION_PAUSES;
+		x->timer.fire = go_on_after_pause;
+		cql_loop_set_timer(loop_of(x), &x->timer, now_of(x) + pause_ms);
+	} else if (x->said != NULL) {
+		fail_with(x, x->said);
+	} else {
 		fail_later(x);
-		return;
 	}
-	x->state = PAUSES;
-	x->timer.fire = go_on_after_pause;
-	cql_loop_set_timer(loop_of(x), &x->timer, now_of(x) + pause_ms);
 }
 
-static void decide(struct attempt *attempt, enum cql_retry retry, const struct cql_error *error)
+static void retry_as(struct cql_attempt *attempt, enum cql_retry retry)
 {
 	struct cql_execution *x = attempt->x;
-	x->failed++;
 	switch (retry) {
 	case CQL_RETRY_NEVER:
-		fail_with(x, error);
+		fail_with(x, x->said);
 		return;
 	case CQL_RETRY_SAME:
 		begin_attempt(attempt);
@@ -350,25 +277,43 @@ static void decide(struct attempt *attempt, enum cql_retry retry, const struct c
 	case CQL_RETRY_NEXT:
 	case CQL_RETRY_PREPARE:
 		if (x->open == 0)
-			try_next(x);
+			cql_execution_go_on(x);
 		return;
 	}
 }
 
-static struct cql_retry_case case_of(const struct cql_execution *x)
-{
-	return (struct cql_retry_case){
-		.is_idempotent = x->query->is_idempotent, .failed = x->failed};
-}
-
-static void take_error(struct attempt *attempt, const struct cql_error *error)
+/* `error`: the server's, or NULL. */
+static void decide(struct cql_attempt *attempt, enum cql_retry retry, const struct cql_error *error)
 {
 	struct cql_execution *x = attempt->x;
-	const struct cql_retry_case c = case_of(x);
+	x->failed++;
+	if (x->executor->is_stopping) {
+		fail_stopped(x);
+		return;
+	}
+	x->said = error;
+	retry_as(attempt, now_of(x) < x->deadline_ms ? retry : CQL_RETRY_NEVER);
+	x->said = NULL;
+}
+
+/* A PREPARE changes nothing: it may be repeated. */
+static struct cql_retry_case case_of(const struct cql_execution *x, bool of_prepare)
+{
+	return (struct cql_retry_case){
+		.is_idempotent = x->query->is_idempotent || of_prepare,
+		.is_batch = x->query->statement == NULL && x->query->batch != NULL && !of_prepare,
+		.failed = x->failed,
+	};
+}
+
+static void take_error(struct cql_attempt *attempt, const struct cql_error *error, bool of_prepare)
+{
+	struct cql_execution *x = attempt->x;
+	const struct cql_retry_case c = case_of(x, of_prepare);
 	enum cql_retry retry = cql_retry_error(error, &c);
-	if (retry == CQL_RETRY_PREPARE)
+	if (retry == CQL_RETRY_PREPARE && !of_prepare)
 		attempt->forgotten = cql_query_forgotten(x->query, error);
-	if (attempt->forgotten != NULL) {
+	if (attempt->forgotten != NULL && !x->executor->is_stopping) {
 		begin_attempt(attempt);
 		return;
 	}
@@ -376,81 +321,95 @@ static void take_error(struct attempt *attempt, const struct cql_error *error)
 	remember(x);
 	(void)cql_error_tell(error, &x->err);
 	(void)td_err_context(&x->err, "%s", x->address);
-	x->may_have_run = x->may_have_run || cql_error_may_have_run(error->code);
+	if (!of_prepare && cql_error_may_have_run(error->code, c.is_batch))
+		x->may_have_run = true;
 	decide(attempt, retry == CQL_RETRY_PREPARE ? CQL_RETRY_NEVER : retry, error);
 }
 
-/* No answer: the connection has ended, or the deadline has passed. */
-static void take_loss(
-	struct attempt *attempt, enum td_status status, const struct td_err *err, bool may_have_run)
+/* No answer, or none that can be read. */
+static void take_loss(struct cql_attempt *attempt, enum td_status status, const struct td_err *err,
+	bool may_have_run)
 {
 	struct cql_execution *x = attempt->x;
-	const struct cql_retry_case c = case_of(x);
+	const struct cql_retry_case c = case_of(x, false);
 	note_address(attempt);
 	remember(x);
 	x->err = *err;
 	x->err.code = status;
 	x->may_have_run = x->may_have_run || may_have_run;
-	bool is_final = status == TD_TIMEOUT || status == TD_TOOBIG;
-	decide(attempt, is_final ? CQL_RETRY_NEVER : cql_retry_lost(may_have_run, &c), NULL);
-}
-
-static void take_damaged(struct attempt *attempt, const struct td_err *err)
-{
-	take_loss(attempt, TD_CORRUPT, err, true);
+	decide(attempt, cql_retry_lost(status, may_have_run, &c), NULL);
 }
 
 /* ---- one attempt */
 
-static void take_reply(struct attempt *attempt, const struct cql_reply *reply)
+static void take_damaged(struct cql_attempt *attempt, const struct td_err *err, bool of_prepare)
+{
+	struct td_err named = *err;
+	(void)td_err_context(&named, "%s", cql_conn_address(attempt->conn));
+	take_loss(attempt, err->code, &named, !of_prepare);
+}
+
+static void take_server_error(
+	struct cql_attempt *attempt, const struct cql_frame *frame, bool of_prepare)
 {
 	struct cql_body body;
 	struct cql_error error;
 	struct td_err err = TD_ERR_INIT;
-	if (reply->status != TD_OK)
-		take_loss(attempt, reply->status, reply->err, reply->may_have_run);
-	else if (cql_body_open(reply->frame, &body, &err) != TD_OK)
-		take_damaged(attempt, &err);
-	else if (reply->frame->header.opcode == CQL_OP_RESULT)
-		take_result(attempt, &body);
-	else if (reply->frame->header.opcode == CQL_OP_ERROR &&
-		 cql_error_read(body.message, cql_conn_version(attempt->conn), &error, &err) ==
-			 TD_OK)
-		take_error(attempt, &error);
+	enum td_status status = cql_body_open(frame, &body, &err);
+	if (status == TD_OK)
+		status = cql_error_read(
+			body.message, cql_conn_version(attempt->conn), &error, &err);
+	if (status == TD_OK)
+		take_error(attempt, &error, of_prepare);
 	else
-		take_damaged(attempt, &err);
+		take_damaged(attempt, &err, of_prepare);
 }
 
-static void close_attempt(struct attempt *attempt)
+static void take_other(struct cql_attempt *attempt, const struct cql_frame *frame, bool of_prepare)
 {
-	attempt->state = IDLE;
-	attempt->x->open--;
+	struct td_err err = TD_ERR_INIT;
+	(void)td_err_set(&err, TD_CORRUPT, "a request was answered with %s",
+		cql_opcode_name(frame->header.opcode));
+	take_damaged(attempt, &err, of_prepare);
 }
 
 static void answered(struct cql_call *call, const struct cql_reply *reply)
 {
-	struct attempt *attempt = TD_CONTAINER_OF(call, struct attempt, call);
+	struct cql_attempt *attempt = TD_CONTAINER_OF(call, struct cql_attempt, call);
+	struct cql_columns *sent = attempt->columns;
+	attempt->columns = NULL; /* ours until the answer was told */
 	close_attempt(attempt);
-	take_reply(attempt, reply);
+	if (reply->status != TD_OK)
+		take_loss(attempt, reply->status, reply->err, reply->may_have_run);
+	else if (reply->frame->header.opcode == CQL_OP_RESULT)
+		take_result(attempt, reply->frame, sent);
+	else if (reply->frame->header.opcode == CQL_OP_ERROR)
+		take_server_error(attempt, reply->frame, false);
+	else
+		take_other(attempt, reply->frame, false);
+	cql_columns_drop(sent);
 }
 
-/* Nothing of the request was sent yet, whatever became of PREPARE. */
+/* Nothing of the request was sent yet, whatever became of PREPARE; and that a node did not answer
+ * it in time does not mean that the request's own time has passed. */
 static void prepared(
 	struct cql_prepare_wait *wait, const struct cql_reply *reply, const struct td_err *corrupt)
 {
-	struct attempt *attempt = TD_CONTAINER_OF(wait, struct attempt, wait);
+	struct cql_attempt *attempt = TD_CONTAINER_OF(wait, struct cql_attempt, wait);
 	close_attempt(attempt);
 	attempt->forgotten = NULL;
-	bool is_result = reply->status == TD_OK && reply->frame->header.opcode == CQL_OP_RESULT;
-	if (corrupt != NULL) {
-		take_damaged(attempt, corrupt);
-	} else if (is_result) {
+	if (corrupt != NULL)
+		take_damaged(attempt, corrupt, true);
+	else if (reply->status == TD_TIMEOUT)
+		take_loss(attempt, TD_UNAVAILABLE, reply->err, false);
+	else if (reply->status != TD_OK)
+		take_loss(attempt, reply->status, reply->err, false);
+	else if (reply->frame->header.opcode == CQL_OP_RESULT)
 		begin_attempt(attempt);
-	} else {
-		struct cql_reply nothing_ran = *reply;
-		nothing_ran.may_have_run = false;
-		take_reply(attempt, &nothing_ran);
-	}
+	else if (reply->frame->header.opcode == CQL_OP_ERROR)
+		take_server_error(attempt, reply->frame, true);
+	else
+		take_other(attempt, reply->frame, true);
 }
 
 /* ---- what is sent */
@@ -460,12 +419,13 @@ static void out_of_time(struct cql_timer *timer)
 	struct cql_execution *x = TD_CONTAINER_OF(timer, struct cql_execution, guard);
 	remember(x);
 	(void)td_err_set(&x->err, TD_TIMEOUT, "%s: no answer in time", x->address);
-	x->may_have_run = true;
+	for (size_t i = 0; i < CQL_ATTEMPTS_MOST; i++)
+		x->may_have_run = x->may_have_run || x->attempts[i].state == CQL_ATTEMPT_SENT;
 	fail_with(x, NULL);
 }
 
 static enum td_status prepare(
-	struct attempt *attempt, struct cql_statement *statement, struct td_err *err)
+	struct cql_attempt *attempt, struct cql_statement *statement, struct td_err *err)
 {
 	struct cql_execution *x = attempt->x;
 	if (attempt->prepares++ > PREPARES_MOST + x->query->batch_count)
@@ -474,10 +434,10 @@ static enum td_status prepare(
 			cql_conn_address(attempt->conn));
 	attempt->wait.prepared = prepared;
 	enum td_status status = cql_statement_prepare(
-		statement, attempt->conn, &attempt->wait, x->deadline_ms, err);
+		statement, attempt->conn, &attempt->wait, now_of(x) + PREPARE_MS, err);
 	if (status != TD_OK)
 		return status;
-	attempt->state = PREPARING;
+	attempt->state = CQL_ATTEMPT_PREPARES;
 	note_address(attempt);
 	x->guard.fire = out_of_time;
 	cql_loop_set_timer(loop_of(x), &x->guard, x->deadline_ms);
@@ -486,13 +446,14 @@ static enum td_status prepare(
 
 static void set_speculation(struct cql_execution *x);
 
-static enum td_status send_request(struct attempt *attempt, struct td_err *err)
+static enum td_status send_request(struct cql_attempt *attempt, struct td_err *err)
 {
 	struct cql_execution *x = attempt->x;
+	const struct cql_statement *statement = x->query->statement;
 	struct td_buf *envelope = &x->executor->scratch;
+	enum cql_version version = cql_conn_version(attempt->conn);
 	td_buf_reset(envelope);
-	enum td_status status = cql_query_put(
-		x->query, x->timestamp_us, cql_conn_version(attempt->conn), envelope, err);
+	enum td_status status = cql_query_put(x->query, x->timestamp_us, version, envelope, err);
 	if (status != TD_OK)
 		return status;
 	attempt->call.envelope = td_buf_slice(envelope);
@@ -500,13 +461,15 @@ static enum td_status send_request(struct attempt *attempt, struct td_err *err)
 	status = cql_conn_send(attempt->conn, &attempt->call, x->deadline_ms, err);
 	if (status != TD_OK)
 		return status;
-	attempt->state = SENT;
+	attempt->state = CQL_ATTEMPT_SENT;
+	if (statement != NULL && version == CQL_V5)
+		attempt->columns = cql_columns_hold(statement->columns);
 	set_speculation(x);
 	return TD_OK;
 }
 
 /* On attempt->conn. */
-static void begin_attempt(struct attempt *attempt)
+static void begin_attempt(struct cql_attempt *attempt)
 {
 	struct cql_execution *x = attempt->x;
 	struct td_err err = TD_ERR_INIT;
@@ -519,15 +482,17 @@ static void begin_attempt(struct attempt *attempt)
 		x->open++;
 		return;
 	}
-	remember(x);
-	x->err = err;
 	bool is_ours = status != TD_BUSY && status != TD_UNAVAILABLE;
+	if (is_ours || x->err.code == TD_OK) { /* what a node has said is of more use */
+		remember(x);
+		x->err = err;
+	}
 	if (x->open > 0)
 		return; /* another one is under way */
 	if (is_ours)
 		fail_later(x);
 	else
-		try_next(x);
+		cql_execution_go_on(x);
 }
 
 /* ---- which node */
@@ -545,21 +510,22 @@ static void find_token(struct cql_execution *x)
 	if (statement == NULL || !statement->is_known)
 		return;
 	x->is_token_tried = true;
-	x->keyspace = statement->keyspace;
-	x->has_token = cql_statement_token(statement, values, &x->executor->scratch, &x->token);
+	if (cql_statement_token(statement, values, &x->executor->scratch, &x->token))
+		x->routed = statement;
 }
 
 static struct cql_node *pick(struct cql_execution *x)
 {
 	if (!x->is_token_tried)
 		find_token(x);
-	const struct cql_pick wish = {
-		.keyspace = x->keyspace,
+	struct cql_pick wish = {
 		.token = x->token,
-		.has_token = x->has_token,
+		.has_token = x->routed != NULL,
 		.tried = x->tried,
 		.tried_count = x->tried_count,
 	};
+	if (x->routed != NULL)
+		wish.keyspace = x->routed->keyspace;
 	struct cql_node *node = cql_cluster_pick(x->executor->cluster, &wish);
 	if (node != NULL && x->tried_count < CQL_TRIED_MOST)
 		x->tried[x->tried_count++] = node->id;
@@ -568,10 +534,10 @@ static struct cql_node *pick(struct cql_execution *x)
 	return node;
 }
 
-static struct attempt *spare_attempt(struct cql_execution *x)
+static struct cql_attempt *spare_attempt(struct cql_execution *x)
 {
 	for (size_t i = 0; i < CQL_ATTEMPTS_MOST; i++) {
-		if (x->attempts[i].state == IDLE)
+		if (x->attempts[i].state == CQL_ATTEMPT_IDLE)
 			return &x->attempts[i];
 	}
 	return NULL;
@@ -584,7 +550,7 @@ static bool try_one(struct cql_execution *x)
 	struct cql_conn *conn = NULL;
 	while (conn == NULL && (node = pick(x)) != NULL)
 		conn = cql_node_conn(node);
-	struct attempt *attempt = spare_attempt(x);
+	struct cql_attempt *attempt = spare_attempt(x);
 	if (conn == NULL || attempt == NULL)
 		return false;
 	attempt->x = x;
@@ -623,14 +589,15 @@ static void wait_for_room(struct cql_execution *x)
 	uint64_t until_ms = now_of(x) + config->wait_ms;
 	if (until_ms > x->deadline_ms || cql_cluster_nodes_up(x->executor->cluster) > 0)
 		until_ms = x->deadline_ms;
-	wait_in(x);
+	cql_executor_wait_in(x);
 	x->timer.fire = give_up_waiting;
 	cql_loop_set_timer(loop_of(x), &x->timer, until_ms);
 }
 
 /* The next node; where each was tried a pause, where none is there a wait. */
-static void try_next(struct cql_execution *x)
+void cql_execution_go_on(struct cql_execution *x)
 {
+	cql_loop_clear_timer(loop_of(x), &x->timer);
 	if (try_one(x))
 		return;
 	bool has_tried = x->failed > 0 && cql_cluster_nodes_up(x->executor->cluster) > 0;
@@ -661,40 +628,23 @@ static void set_speculation(struct cql_execution *x)
 	cql_loop_set_timer(loop_of(x), &x->timer, now_of(x) + wait_ms);
 }
 
-/* ---- */
-
-static struct cql_execution *take_spare(struct cql_executor *e)
-{
-	struct cql_execution *x = e->spare;
-	if (x != NULL)
-		e->spare = x->next;
-	else
-		x = td_alloc_zero(sizeof(*x));
-	return x;
-}
+/* ---- beginning and stopping */
 
 static void reset(struct cql_execution *x)
 {
-	x->is_token_tried = x->has_token = x->may_have_run = false;
-	x->keyspace = td_slice(NULL, 0);
+	x->routed = NULL;
+	x->is_token_tried = x->may_have_run = false;
 	x->tried_count = 0;
 	x->failed = x->speculated = x->open = 0;
-	x->state = RUNNING;
+	x->state = CQL_EXECUTION_RUNS;
 	x->backoff = (struct cql_backoff){0};
 	x->err.code = TD_OK;
 	x->err.text[0] = '\0';
 	x->address[0] = '\0';
 	td_buf_reset(&x->history);
 	x->history.limit = HISTORY_MOST;
+	x->said = NULL;
 	x->agreement = NULL;
-}
-
-static void refuse_for_memory(struct cql_query *query)
-{
-	struct td_err err = TD_ERR_INIT;
-	(void)td_err_set(&err, TD_NOMEM, "no memory for a request");
-	const struct cql_answer answer = {.status = TD_NOMEM, .err = &err, .address = ""};
-	query->done(query, &answer);
 }
 
 static int64_t timestamp_of(const struct cql_query *query)
@@ -703,88 +653,33 @@ static int64_t timestamp_of(const struct cql_query *query)
 					: query->timestamp_us;
 }
 
-void cql_execute(struct cql_executor *executor, struct cql_query *query)
+void cql_execution_begin(
+	struct cql_executor *executor, struct cql_execution *x, struct cql_query *query)
 {
-	struct cql_execution *x = take_spare(executor);
-	if (x == NULL) {
-		refuse_for_memory(query);
-		return;
-	}
 	reset(x);
-	unsigned timeout_ms = query->timeout_ms != 0 ? query->timeout_ms
-						     : executor->hub->config->request_ms;
 	x->executor = executor;
 	x->query = query;
+	unsigned timeout_ms = query->timeout_ms != 0 ? query->timeout_ms
+						     : executor->hub->config->request_ms;
 	x->deadline_ms = now_of(x) + timeout_ms;
 	x->timestamp_us = timestamp_of(query);
-	link_in(x);
-	if (!executor->is_stopping) {
-		try_next(x);
-		return;
-	}
-	(void)td_err_set(&x->err, TD_STOPPING, "the session is closed");
-	fail_later(x);
+	if (executor->is_stopping)
+		fail_stopped(x);
+	else
+		cql_execution_go_on(x);
 }
 
-static void pump(struct cql_task *task)
+void cql_execution_stop(struct cql_execution *x)
 {
-	struct cql_executor *e = TD_CONTAINER_OF(task, struct cql_executor, pump);
-	/* Each once: who finds no room goes to the end of the list again. */
-	for (size_t left = e->waiting; left > 0 && e->wait_first != NULL; left--) {
-		struct cql_execution *x = e->wait_first;
-		struct cql_execution *last = e->wait_last;
-		wait_out(x);
-		cql_loop_clear_timer(loop_of(x), &x->timer);
-		try_next(x);
-		if (e->wait_last != last)
-			break; /* there is no room */
-	}
-}
-
-void cql_executor_pump(struct cql_executor *executor)
-{
-	cql_loop_defer(executor->hub->loop, &executor->pump);
-}
-
-void cql_executor_init(
-	struct cql_executor *executor, struct cql_hub *hub, struct cql_cluster *cluster)
-{
-	*executor = (struct cql_executor){.hub = hub, .cluster = cluster};
-	executor->pump.run = pump;
-}
-
-static void stop_one(struct cql_execution *x)
-{
-	if (x->state == FAILS)
-		return; /* it is told in a moment */
-	if (x->state == AGREES) {
+	if (x->state == CQL_EXECUTION_AGREES)
 		cql_agreement_stop(x->agreement);
-		return;
-	}
-	(void)td_err_set(&x->err, TD_STOPPING, "the session is closed");
-	x->may_have_run = x->may_have_run || x->open > 0;
-	fail_with(x, NULL);
+	else if (x->state != CQL_EXECUTION_FAILS)
+		fail_stopped(x);
 }
 
-void cql_executor_stop(struct cql_executor *executor)
+void cql_execution_free(struct cql_execution *x)
 {
-	executor->is_stopping = true;
-	struct cql_execution *next;
-	for (struct cql_execution *x = executor->first; x != NULL; x = next) {
-		next = x->next;
-		stop_one(x);
-	}
-	tell_if_idle(executor);
-}
-
-void cql_executor_done(struct cql_executor *executor)
-{
-	struct cql_execution *x;
-	while ((x = executor->spare) != NULL) {
-		executor->spare = x->next;
-		td_buf_done(&x->history);
-		td_buf_done(&x->held);
-		td_free(x);
-	}
-	td_buf_done(&executor->scratch);
+	td_buf_done(&x->history);
+	td_buf_done(&x->held);
+	td_free(x);
 }

@@ -18,6 +18,7 @@ void cql_failures_init(struct cql_failures *f)
 	td_lock_init(&f->lock);
 	f->notes = NULL;
 	f->count = 0;
+	f->last = TD_UNAVAILABLE;
 }
 
 void cql_failures_done(struct cql_failures *f)
@@ -36,11 +37,18 @@ static struct cql_failure_note *find(struct cql_failures *f, const char *address
 	return NULL;
 }
 
-/* Under the lock; NULL: no memory, or too many. */
+static void drop(struct cql_failures *f, struct cql_failure_note *note)
+{
+	size_t behind = (size_t)(f->notes + f->count - note) - 1;
+	memmove(note, note + 1, behind * sizeof(*note));
+	f->count--;
+}
+
+/* Under the lock; NULL: no memory. */
 static struct cql_failure_note *add(struct cql_failures *f, const char *address)
 {
 	if (f->count == CQL_FAILURES_MOST)
-		return NULL;
+		drop(f, f->notes);
 	struct cql_failure_note *notes = td_realloc_array(f->notes, f->count + 1, sizeof(*notes));
 	if (notes == NULL)
 		return NULL;
@@ -58,6 +66,7 @@ void cql_failures_add(struct cql_failures *f, const char *address, enum cql_fail
 	struct cql_failure_note *note = find(f, address);
 	if (note == NULL)
 		note = add(f, address);
+	f->last = err->code;
 	if (note != NULL) {
 		bool has_address = td_slice_has_prefix(td_slice_str(err->text), address);
 		(void)snprintf(note->text, sizeof(note->text), "%s%s%s", has_address ? "" : address,
@@ -72,25 +81,27 @@ void cql_failures_remove(struct cql_failures *f, const char *address)
 {
 	td_lock_take(&f->lock);
 	struct cql_failure_note *note = find(f, address);
-	if (note != NULL) {
-		size_t behind = (size_t)(f->notes + f->count - note) - 1;
-		memmove(note, note + 1, behind * sizeof(*note));
-		f->count--;
-	}
+	if (note != NULL)
+		drop(f, note);
 	td_lock_give(&f->lock);
 }
 
-static void write_one(void *ctx, const struct cql_attempt_failure *failure)
+enum td_status cql_failures_last(struct cql_failures *f)
 {
-	struct td_buf *out = ctx;
-	if (out->len > 0)
-		td_buf_put_str(out, "; ");
-	td_buf_put_str(out, failure->text);
+	td_lock_take(&f->lock);
+	enum td_status last = f->last;
+	td_lock_give(&f->lock);
+	return last;
 }
 
 void cql_failures_write(struct cql_failures *f, struct td_buf *out)
 {
-	cql_failures_each(f, write_one, out);
+	td_lock_take(&f->lock);
+	for (size_t i = 0; i < f->count; i++) {
+		td_buf_put_str(out, i > 0 ? "; " : "");
+		td_buf_put_str(out, f->notes[i].text);
+	}
+	td_lock_give(&f->lock);
 }
 
 void cql_failures_each(struct cql_failures *f,

@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#define CQL_FAILURES_MOST 256 /* addresses; of more the first ones are kept */
+#define CQL_FAILURES_MOST 256 /* addresses; of more the last ones are kept */
 
 struct cql_failure_note;
 
@@ -18,6 +18,7 @@ struct cql_failures {
 	struct td_lock lock;
 	struct cql_failure_note *notes; /* guarded by lock */
 	size_t count;                   /* guarded by lock */
+	enum td_status last;            /* of what was added last; guarded by lock */
 };
 
 void cql_failures_init(struct cql_failures *f);
@@ -29,6 +30,9 @@ void cql_failures_add(struct cql_failures *f, const char *address, enum cql_fail
 
 /* It works, or is not tried any more. */
 void cql_failures_remove(struct cql_failures *f, const char *address);
+
+/* The code of what failed last; TD_UNAVAILABLE where nothing did. */
+enum td_status cql_failures_last(struct cql_failures *f);
 
 /* "10.0.0.1:9042: REASON; db3:9042: REASON" behind `out`; nothing where nothing failed. */
 void cql_failures_write(struct cql_failures *f, struct td_buf *out);

@@ -51,7 +51,7 @@ static void on_ready(void *ctx, struct cql_conn *conn)
 	slot->is_ready = true;
 	slot->ready_ms = cql_loop_now_ms(node->hub->loop);
 	node->ready_count++;
-	node->version_most = node->hub->config->version_most;
+	slot->version_most = node->hub->config->version_most;
 	node->failure = CQL_FAILURE_NONE;
 	cql_failures_remove(&node->hub->failures, node->text);
 	if (node->ready_count > 1)
@@ -81,18 +81,18 @@ static void note_failure(struct cql_node *node, enum cql_failure failure, const 
 }
 
 /* A version that the server lists and does not take: the older one, at once. */
-static bool lowers_version(struct cql_node *node, const struct cql_conn *conn)
+static bool lowers_version(
+	struct cql_node *node, struct cql_node_slot *slot, const struct cql_conn *conn)
 {
 	bool lowers = cql_conn_failure(conn) == CQL_FAILURE_VERSION &&
-		      cql_conn_version(conn) == CQL_V5 && node->version_most == CQL_V5;
-	node->version_most = lowers ? CQL_V4 : node->hub->config->version_most;
+		      cql_conn_version(conn) == CQL_V5 && slot->version_most == CQL_V5;
+	slot->version_most = lowers ? CQL_V4 : node->hub->config->version_most;
 	return lowers;
 }
 
 /* True where it was used so long that what cut it need not be there any more. */
 static bool note_lost(struct cql_node *node, const struct cql_node_slot *slot)
 {
-	node->ready_count--;
 	bool was_stable = cql_loop_now_ms(node->hub->loop) >= slot->ready_ms + STABLE_MS;
 	if (was_stable)
 		node->backoff = (struct cql_backoff){0};
@@ -100,14 +100,13 @@ static bool note_lost(struct cql_node *node, const struct cql_node_slot *slot)
 }
 
 static void fail(struct cql_node *node, struct cql_node_slot *slot, const struct cql_conn *conn,
-	const struct td_err *err)
+	bool was_ready, const struct td_err *err)
 {
-	if (lowers_version(node, conn)) {
+	if (lowers_version(node, slot, conn)) {
 		connect_one(node, slot);
 		return;
 	}
-	bool at_once = slot->is_ready && note_lost(node, slot);
-	slot->is_ready = false;
+	bool at_once = was_ready && note_lost(node, slot);
 	note_failure(node, cql_conn_failure(conn), err);
 	if (at_once)
 		connect_one(node, slot);
@@ -121,10 +120,13 @@ static void on_closed(void *ctx, struct cql_conn *conn, const struct td_err *err
 	struct cql_node *node = ctx;
 	struct cql_hub *hub = node->hub;
 	struct cql_node_slot *slot = slot_of(node, conn);
+	bool was_ready = slot->is_ready;
 	slot->conn = NULL;
+	slot->is_ready = false;
+	node->ready_count -= was_ready ? 1 : 0;
 	bool is_wanted = slot < node->slots + conns_wanted(node) && !hub->is_stopping;
 	if (is_wanted && cql_conn_failure(conn) != CQL_FAILURE_NONE)
-		fail(node, slot, conn, err);
+		fail(node, slot, conn, was_ready, err);
 	else if (is_wanted)
 		connect_one(node, slot); /* it was closed because the address is another one */
 	free_if_over(node);
@@ -138,7 +140,7 @@ static void connect_one(struct cql_node *node, struct cql_node_slot *slot)
 	const struct cql_wish wish = {
 		.address = node->address,
 		.tls_name = node->tls_name,
-		.version_most = node->version_most,
+		.version_most = slot->version_most,
 		.wants_keyspace = true,
 		.ready = on_ready,
 		.closed = on_closed,
@@ -189,7 +191,8 @@ struct cql_node *cql_node_create(
 	node->id = ++hub->last_node_id;
 	node->address = *address;
 	cql_address_format(address, node->text);
-	node->version_most = hub->config->version_most;
+	for (size_t i = 0; i < CQL_NODE_CONNECTIONS_MOST; i++)
+		node->slots[i].version_most = hub->config->version_most;
 	node->retry.fire = retry_now;
 	node->tls_name = tls_name != NULL ? td_strdup(tls_name) : address_without_port(address);
 	if (node->tls_name == NULL) {

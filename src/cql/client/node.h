@@ -24,13 +24,13 @@ struct cql_node {
 	struct cql_node_slot {
 		struct cql_conn *conn; /* NULL: none, not even a try */
 		bool is_ready;
-		uint64_t ready_ms; /* when it became so */
+		uint64_t ready_ms;             /* when it became so */
+		enum cql_version version_most; /* of the next try */
 	} slots[CQL_NODE_CONNECTIONS_MOST];
 	unsigned ready_count; /* of them */
 	struct cql_backoff backoff;
 	struct cql_timer retry;
-	enum cql_version version_most; /* of the next try */
-	enum cql_failure failure;      /* the last one since it was up; NONE */
+	enum cql_failure failure; /* the last one since it was up; NONE */
 	bool is_down_told;
 };
 

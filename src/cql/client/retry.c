@@ -1,6 +1,7 @@
 #include "cql/client/retry.h"
 
-/* A server's own fault may be that of the statement: it is not shown to every node. */
+/* A server's own fault may be that of the statement, and so may an answer that cannot be read: it
+ * is not shown to every node. */
 #define FAULTS_MOST 1
 
 static enum cql_retry if_idempotent(const struct cql_retry_case *c, enum cql_retry what)
@@ -12,6 +13,18 @@ static enum cql_retry if_idempotent(const struct cql_retry_case *c, enum cql_ret
 static bool is_data_missing(const struct cql_error *error)
 {
 	return error->has_detail && error->received >= error->required && !error->data_present;
+}
+
+/* Nothing was run, unless it was for several partitions: the coordinator knew before. */
+static enum cql_retry after_unavailable(const struct cql_retry_case *c)
+{
+	bool is_safe = c->is_idempotent || (!c->is_batch && c->failed == 0);
+	return is_safe ? CQL_RETRY_NEXT : CQL_RETRY_NEVER;
+}
+
+static enum cql_retry after_fault(const struct cql_retry_case *c)
+{
+	return c->failed < FAULTS_MOST ? if_idempotent(c, CQL_RETRY_NEXT) : CQL_RETRY_NEVER;
 }
 
 static enum cql_retry after_read_timeout(
@@ -30,8 +43,8 @@ enum cql_retry cql_retry_error(const struct cql_error *error, const struct cql_r
 		return CQL_RETRY_PREPARE;
 	case CQL_ERROR_BOOTSTRAPPING:
 		return CQL_RETRY_NEXT;
-	case CQL_ERROR_UNAVAILABLE: /* nothing was run: the coordinator knew before */
-		return c->is_idempotent || c->failed == 0 ? CQL_RETRY_NEXT : CQL_RETRY_NEVER;
+	case CQL_ERROR_UNAVAILABLE:
+		return after_unavailable(c);
 	case CQL_ERROR_READ_TIMEOUT:
 		return after_read_timeout(error, c);
 	case CQL_ERROR_WRITE_TIMEOUT:
@@ -40,23 +53,29 @@ enum cql_retry cql_retry_error(const struct cql_error *error, const struct cql_r
 		return if_idempotent(c, CQL_RETRY_LATER);
 	case CQL_ERROR_SERVER:
 	case CQL_ERROR_TRUNCATE:
-		return c->failed < FAULTS_MOST ? if_idempotent(c, CQL_RETRY_NEXT) : CQL_RETRY_NEVER;
+		return after_fault(c);
 	default:
 		return CQL_RETRY_NEVER;
 	}
 }
 
-enum cql_retry cql_retry_lost(bool may_have_run, const struct cql_retry_case *c)
+enum cql_retry cql_retry_lost(
+	enum td_status status, bool may_have_run, const struct cql_retry_case *c)
 {
+	if (status == TD_CORRUPT)
+		return after_fault(c);
+	if (status != TD_UNAVAILABLE) /* its time is over, or its answer too large for us */
+		return CQL_RETRY_NEVER;
 	return may_have_run ? if_idempotent(c, CQL_RETRY_NEXT) : CQL_RETRY_NEXT;
 }
 
-bool cql_error_may_have_run(int32_t code)
+bool cql_error_may_have_run(int32_t code, bool is_batch)
 {
 	static const int32_t nothing_ran[] = {CQL_ERROR_PROTOCOL, CQL_ERROR_AUTHENTICATION,
-		CQL_ERROR_UNAVAILABLE, CQL_ERROR_OVERLOADED, CQL_ERROR_BOOTSTRAPPING,
-		CQL_ERROR_SYNTAX, CQL_ERROR_UNAUTHORIZED, CQL_ERROR_INVALID, CQL_ERROR_CONFIG,
-		CQL_ERROR_EXISTS, CQL_ERROR_UNPREPARED};
+		CQL_ERROR_BOOTSTRAPPING, CQL_ERROR_SYNTAX, CQL_ERROR_UNAUTHORIZED,
+		CQL_ERROR_INVALID, CQL_ERROR_CONFIG, CQL_ERROR_EXISTS, CQL_ERROR_UNPREPARED};
+	if (code == CQL_ERROR_UNAVAILABLE || code == CQL_ERROR_OVERLOADED)
+		return is_batch;
 	for (size_t i = 0; i < TD_ARRAY_LEN(nothing_ran); i++) {
 		if (nothing_ran[i] == code)
 			return false;

@@ -3,6 +3,7 @@
 #ifndef TD_CQL_CLIENT_RETRY_H
 #define TD_CQL_CLIENT_RETRY_H
 
+#include "base/err.h"
 #include "cql/protocol/error.h"
 
 #include <stdbool.h>
@@ -17,6 +18,8 @@ enum cql_retry {
 
 struct cql_retry_case {
 	bool is_idempotent;
+	bool is_batch;   /* of several partitions, perhaps: one may have been written already when
+			    the coordinator finds that it cannot write another */
 	unsigned failed; /* attempts before this one */
 };
 
@@ -24,10 +27,12 @@ struct cql_retry_case {
  * nothing was run, and once. */
 enum cql_retry cql_retry_error(const struct cql_error *error, const struct cql_retry_case *c);
 
-/* After a connection that ended: may_have_run as in cql_reply. */
-enum cql_retry cql_retry_lost(bool may_have_run, const struct cql_retry_case *c);
+/* Where no answer came, or none that can be read: `status` as in cql_reply, and TD_CORRUPT,
+ * TD_NOMEM of an answer that was looked at. */
+enum cql_retry cql_retry_lost(
+	enum td_status status, bool may_have_run, const struct cql_retry_case *c);
 
 /* False where a server's error of this code says that nothing was changed. */
-bool cql_error_may_have_run(int32_t code);
+bool cql_error_may_have_run(int32_t code, bool is_batch);
 
 #endif

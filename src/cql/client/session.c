@@ -2,9 +2,10 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "cql/client/agreement.h"
 #include "cql/client/cluster.h"
 #include "cql/client/config.h"
-#include "cql/client/execution.h"
+#include "cql/client/executor.h"
 #include "cql/client/statement.h"
 #include "work/lock.h"
 
@@ -18,12 +19,32 @@ struct cql_session {
 	struct cql_cluster cluster;
 	struct cql_executor executor;
 	struct cql_task start, stop;
+	bool are_conns_closed, are_requests_over; /* while it stops */
+	struct visit *agreeing;                   /* who waits for agreement alone */
 
 	struct td_lock lock;
 	struct td_cond changed;
 	bool is_ready;        /* guarded by lock */
+	bool is_closing;      /* guarded by lock */
 	bool is_closed;       /* guarded by lock */
+	unsigned waiters;     /* in cql_session_wait(); guarded by lock */
 	unsigned rounds_lost; /* every address was tried in vain; guarded by lock */
+};
+
+/* Something done on the loop while its caller waits. */
+struct visit {
+	struct cql_task task;
+	struct cql_session *session;
+	struct td_lock lock;
+	struct td_cond ended;
+	bool has_ended; /* guarded by lock */
+
+	struct cql_session_state *state;
+	unsigned timeout_ms;
+	enum td_status status;
+	struct td_err *err;
+	struct cql_agreement *agreement;
+	struct visit *next; /* session->agreeing */
 };
 
 /* ---- what the parts tell, on the loop */
@@ -84,20 +105,28 @@ static void control_failed(struct cql_cluster *cluster)
 	note_round_lost(TD_CONTAINER_OF(cluster, struct cql_session, cluster));
 }
 
-static void all_closed(struct cql_hub *hub)
+static void end_if_over(struct cql_session *session)
 {
-	struct cql_session *session = session_of_hub(hub);
+	if (!session->are_conns_closed || !session->are_requests_over)
+		return;
 	td_lock_take(&session->lock);
 	session->is_closed = true;
 	td_cond_wake_all(&session->changed);
 	td_lock_give(&session->lock);
 }
 
-/* No request is left. */
-static void executor_idle(struct cql_executor *executor)
+static void conns_closed(struct cql_hub *hub)
+{
+	struct cql_session *session = session_of_hub(hub);
+	session->are_conns_closed = true;
+	end_if_over(session);
+}
+
+static void requests_over(struct cql_executor *executor)
 {
 	struct cql_session *session = TD_CONTAINER_OF(executor, struct cql_session, executor);
-	cql_cluster_stop(&session->cluster);
+	session->are_requests_over = true;
+	end_if_over(session);
 }
 
 /* ---- opening and closing */
@@ -107,9 +136,15 @@ static void run_start(struct cql_task *task)
 	cql_cluster_start(&TD_CONTAINER_OF(task, struct cql_session, start)->cluster);
 }
 
+/* The connections first: each knows which of its requests may have run. */
 static void run_stop(struct cql_task *task)
 {
-	cql_executor_stop(&TD_CONTAINER_OF(task, struct cql_session, stop)->executor);
+	struct cql_session *session = TD_CONTAINER_OF(task, struct cql_session, stop);
+	cql_executor_refuse(&session->executor);
+	while (session->agreeing != NULL)
+		cql_agreement_stop(session->agreeing->agreement);
+	cql_cluster_stop(&session->cluster);
+	cql_executor_stop(&session->executor);
 }
 
 static void init_parts(struct cql_session *session)
@@ -119,10 +154,10 @@ static void init_parts(struct cql_session *session)
 	cql_failures_init(&session->hub.failures);
 	session->hub.config = &session->config.set;
 	session->hub.changed = nodes_changed;
-	session->hub.closed = all_closed;
+	session->hub.closed = conns_closed;
 	cql_cluster_init(&session->cluster, &session->hub, control_failed);
 	cql_executor_init(&session->executor, &session->hub, &session->cluster);
-	session->executor.idle = executor_idle;
+	session->executor.idle = requests_over;
 	session->start.run = run_start;
 	session->stop.run = run_stop;
 }
@@ -162,9 +197,12 @@ void cql_session_close(struct cql_session *session)
 {
 	if (session == NULL)
 		return;
+	td_assert(!cql_loop_is_current(session->loop));
 	cql_loop_post(session->loop, &session->stop);
 	td_lock_take(&session->lock);
-	while (!session->is_closed)
+	session->is_closing = true;
+	td_cond_wake_all(&session->changed);
+	while (!session->is_closed || session->waiters > 0)
 		td_cond_wait(&session->changed, &session->lock);
 	td_lock_give(&session->lock);
 	cql_loop_destroy(session->loop);
@@ -184,20 +222,43 @@ static enum td_status tell_not_ready(
 	return status;
 }
 
+/* Under the lock: what ends the waiting. */
+static bool has_news(const struct cql_session *session, unsigned rounds_lost)
+{
+	return session->is_ready || session->is_closing || session->rounds_lost != rounds_lost;
+}
+
+/* Under the lock. */
+static void stop_waiting(struct cql_session *session)
+{
+	session->waiters--;
+	if (session->is_closing)
+		td_cond_wake_all(&session->changed);
+}
+
 enum td_status cql_session_wait(
 	struct cql_session *session, unsigned timeout_ms, struct td_err *err)
 {
+	td_assert(!cql_loop_is_current(session->loop));
 	uint64_t deadline_ns = td_clock_mono_ns() + (uint64_t)timeout_ms * 1000000;
+	enum td_status status = TD_TIMEOUT;
 	td_lock_take(&session->lock);
 	unsigned rounds_lost = session->rounds_lost;
 	bool in_time = true;
-	while (!session->is_ready && session->rounds_lost == rounds_lost && in_time)
+	session->waiters++;
+	while (!has_news(session, rounds_lost) && in_time)
 		in_time = td_cond_wait_until(&session->changed, &session->lock, deadline_ns);
-	bool is_ready = session->is_ready;
+	if (session->is_closing)
+		status = td_err_set(err, TD_STOPPING, "the session is closed");
+	else if (session->is_ready)
+		status = TD_OK;
+	else if (in_time)
+		status = tell_not_ready(session, cql_failures_last(&session->hub.failures), err);
+	else
+		status = tell_not_ready(session, TD_TIMEOUT, err);
+	stop_waiting(session);
 	td_lock_give(&session->lock);
-	if (is_ready)
-		return TD_OK;
-	return tell_not_ready(session, in_time ? TD_UNAVAILABLE : TD_TIMEOUT, err);
+	return status;
 }
 
 void cql_session_report(struct cql_session *session, struct td_buf *out)
@@ -212,20 +273,6 @@ void cql_session_each_failure(struct cql_session *session,
 }
 
 /* ---- something done on the loop while its caller waits */
-
-struct visit {
-	struct cql_task task;
-	struct cql_session *session;
-	struct td_lock lock;
-	struct td_cond ended;
-	bool has_ended; /* guarded by lock */
-
-	struct cql_session_state *state;
-	unsigned timeout_ms;
-	enum td_status status;
-	struct td_err *err;
-	struct cql_agreement *agreement;
-};
 
 static void end_visit(struct visit *visit)
 {
@@ -288,6 +335,10 @@ void cql_session_state(struct cql_session *session, struct cql_session_state *re
 static void visit_agreed(void *ctx, enum td_status status, const struct td_err *err)
 {
 	struct visit *visit = ctx;
+	struct visit **at = &visit->session->agreeing;
+	while (*at != visit)
+		at = &(*at)->next;
+	*at = visit->next;
 	visit->status = status;
 	if (status != TD_OK && visit->err != NULL)
 		*visit->err = *err;
@@ -299,10 +350,17 @@ static void visit_agreement(struct cql_task *task)
 	struct visit *visit = TD_CONTAINER_OF(task, struct visit, task);
 	struct cql_session *session = visit->session;
 	uint64_t deadline_ms = cql_loop_now_ms(session->loop) + visit->timeout_ms;
-	visit->status = cql_agreement_start(
-		&session->cluster, deadline_ms, visit_agreed, visit, &visit->agreement, visit->err);
-	if (visit->status != TD_OK)
+	if (session->executor.is_stopping)
+		visit->status = td_err_set(visit->err, TD_STOPPING, "the session is closed");
+	else
+		visit->status = cql_agreement_start(&session->cluster, deadline_ms, visit_agreed,
+			visit, &visit->agreement, visit->err);
+	if (visit->status != TD_OK) {
 		end_visit(visit);
+		return;
+	}
+	visit->next = session->agreeing;
+	session->agreeing = visit;
 }
 
 enum td_status cql_session_agree(
@@ -355,8 +413,10 @@ void cql_session_send(struct cql_session *session, struct cql_query *query)
 {
 	query->session = session;
 	query->task.run = run_query;
-	if (cql_loop_is_current(session->loop))
+	if (cql_loop_is_current(session->loop)) {
+		td_assert(query->waiter == NULL); /* it would wait for itself */
 		cql_loop_defer(session->loop, &query->task);
-	else
+	} else {
 		cql_loop_post(session->loop, &query->task);
+	}
 }

@@ -96,16 +96,20 @@ struct cql_session;
 enum td_status cql_session_open(const struct cql_session_config *config,
 	struct cql_session **ret_session, struct td_err *err) TD_MUST_CHECK;
 
-/* Requests that are under way end with TD_STOPPING. Waits until all is closed; NULL is fine. All
- * statements must have been freed, or be freed before. Not in a callback. */
+/* Requests that are under way end with TD_STOPPING, and so do the functions below that wait in
+ * other threads; no others may be called from now on, but in callbacks: what they send ends at
+ * once. Waits until all is closed and each `done` has returned. NULL is fine. All statements must
+ * have been given to cql_statement_free() before. Not in a callback. */
 void cql_session_close(struct cql_session *session);
 
 /* Waits until requests can be served.
  *   TD_OK           they can
  *   TD_TIMEOUT      not within timeout_ms; err says what is known so far
+ *   TD_STOPPING     it is being closed
  *   else            every address was tried in vain since the call; err->code is that of the last
  *                   failure and the text has every address with its reason, as far as it fits:
- *                   cql_session_report() gives all. Call it again to go on waiting */
+ *                   cql_session_report() gives all. Call it again to go on waiting
+ * Not in a callback. */
 enum td_status cql_session_wait(
 	struct cql_session *session, unsigned timeout_ms, struct td_err *err) TD_MUST_CHECK;
 
@@ -260,7 +264,8 @@ enum td_status cql_session_run(struct cql_session *session, struct cql_query *qu
 void cql_response_done(struct cql_response *response);
 
 /* Waits until all nodes that are up have one schema.
- *   TD_OK, TD_TIMEOUT (err says how many versions there are), TD_UNAVAILABLE, TD_STOPPING
+ *   TD_OK, TD_STOPPING, TD_NOMEM
+ *   TD_TIMEOUT   err says how many versions there are, or that no node could be asked
  * Not in a callback. */
 enum td_status cql_session_agree(
 	struct cql_session *session, unsigned timeout_ms, struct td_err *err) TD_MUST_CHECK;

@@ -20,9 +20,16 @@ struct cql_prepare {
 
 /* ---- columns of rows */
 
-static void free_columns(struct cql_columns *columns)
+struct cql_columns *cql_columns_hold(struct cql_columns *columns)
 {
-	if (columns == NULL)
+	if (columns != NULL)
+		columns->holders++;
+	return columns;
+}
+
+void cql_columns_drop(struct cql_columns *columns)
+{
+	if (columns == NULL || --columns->holders > 0)
 		return;
 	td_arena_done(&columns->arena);
 	td_free(columns);
@@ -56,6 +63,7 @@ static enum td_status copy_columns(
 	struct cql_columns *columns = td_alloc_zero(sizeof(*columns));
 	if (columns == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for a statement's columns");
+	columns->holders = 1;
 	columns->arena.limit = ARENA_MOST;
 	columns->metadata = copy_metadata(from, &columns->arena);
 	columns->count = from->column_count;
@@ -64,7 +72,7 @@ static enum td_status copy_columns(
 		status = cql_columns_read(
 			&columns->metadata, &columns->arena, &columns->columns, err);
 	if (status != TD_OK)
-		free_columns(columns);
+		cql_columns_drop(columns);
 	else
 		*ret_columns = columns;
 	return status;
@@ -79,7 +87,7 @@ static enum td_status take_columns(struct cql_statement *statement, const struct
 		return status;
 	td_buf_reset(&statement->metadata_id);
 	td_buf_put_slice(&statement->metadata_id, metadata_id);
-	free_columns(statement->columns);
+	cql_columns_drop(statement->columns);
 	statement->columns = columns;
 	return TD_OK;
 }
@@ -294,7 +302,7 @@ void cql_statement_destroy(struct cql_statement *statement)
 		p->statement = NULL;
 	td_arena_done(&statement->arena);
 	td_buf_done(&statement->metadata_id);
-	free_columns(statement->columns);
+	cql_columns_drop(statement->columns);
 	td_free((char *)(uintptr_t)statement->text.ptr);
 	td_free(statement);
 }

@@ -15,7 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Shared by the statement and the requests under way that were sent with them: an answer without
+ * columns has those of its request, whatever the statement has learned since. */
 struct cql_columns {
+	unsigned holders;
 	struct td_arena arena;
 	struct cql_metadata metadata; /* what `columns` was read from; its bytes lie in the arena */
 	struct cql_column *columns;
@@ -56,8 +59,13 @@ struct cql_prepare_wait {
 /* True where EXECUTE can be written for the connection. */
 bool cql_statement_is_known(const struct cql_statement *statement, enum cql_version version);
 
+/* One more holder, or one less: the last one frees them. NULL is fine. */
+struct cql_columns *cql_columns_hold(struct cql_columns *columns);
+void cql_columns_drop(struct cql_columns *columns);
+
 /* Asks `conn` to prepare it, or waits for whoever does already. wait->prepared comes on a later
- * turn, unless cql_prepare_cancel() comes first. TD_OK, or as cql_conn_send(). */
+ * turn, unless cql_prepare_cancel() comes first. `deadline_ms`: of a PREPARE that begins now.
+ * TD_OK, or as cql_conn_send(). */
 enum td_status cql_statement_prepare(struct cql_statement *statement, struct cql_conn *conn,
 	struct cql_prepare_wait *wait, uint64_t deadline_ms, struct td_err *err) TD_MUST_CHECK;
 void cql_prepare_cancel(struct cql_prepare_wait *wait);

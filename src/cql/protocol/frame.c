@@ -89,9 +89,13 @@ enum td_status cql_header_parse(
 		return td_err_set(err, TD_CORRUPT,
 			"a header of CQL is damaged: no server answers with opcode %02x (%s)",
 			opcode, cql_opcode_name(opcode));
-	if ((size_t)length > body_most)
-		return td_err_set(err, TD_TOOBIG, "an answer of %d bytes is over the limit of %zu",
+	if ((size_t)length > body_most) {
+		(void)td_err_set(err, TD_TOOBIG, "an answer of %d bytes is over the limit of %zu",
 			length, body_most);
+		if (err != NULL)
+			err->native = stream;
+		return TD_TOOBIG;
+	}
 	*ret_header = (struct cql_header){version, flags, stream, opcode, (size_t)length};
 	return TD_OK;
 }

@@ -62,7 +62,7 @@ struct cql_header {
 /* The header of a server's envelope from its first 9 bytes.
  *   TD_CORRUPT  not CQL (the text says what it looks like), no answer, an opcode that no server
  *               sends, a stream or length below zero
- *   TD_TOOBIG   a body over `body_most` bytes */
+ *   TD_TOOBIG   a body over `body_most` bytes; err->native is its stream */
 enum td_status cql_header_parse(struct td_slice bytes, size_t body_most,
 	struct cql_header *ret_header, struct td_err *err) TD_MUST_CHECK;
 
