@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 
 from .context import HERE, running, verdict, words_of
@@ -35,33 +36,38 @@ class Driver:
     """A process that answers lines "OP AMOUNT" with lines of JSON. Its own processor time is what
     counts; the server's counts as the load's."""
 
-    def __init__(self, name, command, address, roots, environment=None):
+    def __init__(self, name, command, roots, environment=None):
         self.name = name
-        self.command = [*command, address]
+        self.command = command
         self.roots = roots  # of the server
         self.environment = environment
         self.process = None
+        self.log = tempfile.TemporaryFile()
 
     def start(self):
         self.process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=0,
             env=self.environment,
         )  # fmt: skip
         self.read_line()
         return self
 
+    def last_words(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace").strip()[-1000:]
+
     def read_line(self):
         ready, _, _ = select.select([self.process.stdout], [], [], ANSWER_SECONDS)
         line = self.process.stdout.readline() if ready else b""
         if not line.endswith(b"\n"):
-            raise BenchError(f"{self.name} ended or was silent: {' '.join(self.command)}")
+            raise BenchError(f"{self.name} ended or was silent: {' '.join(self.command)}: {self.last_words()}")
         return line
 
     def ask(self, op, amount):
         self.process.stdin.write(f"{op} {amount}\n".encode())
         answer = json.loads(self.read_line())
         if answer["errors"] or not answer["ops"]:
-            raise BenchError(f"{self.name}: {op}: {answer['errors']} errors, {answer['ops']} operations")
+            raise BenchError(f"{self.name}: {op}: {answer['errors']} errors, {answer['ops']} operations: {self.last_words()}")
         return answer
 
     def sample(self, op, seconds):
@@ -83,6 +89,7 @@ class Driver:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        self.log.close()
 
 
 class Turn:
@@ -135,7 +142,7 @@ def java_classes(context):
     if os.path.exists(made) and os.path.getmtime(made) > newest:
         return folder
     pom = os.path.join(source, "pom.xml")
-    command = ["mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
+    command = ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
     subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
     command = [find_program("javac"), "-cp", os.path.join(folder, "*"), "-d", folder, program]
     subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
@@ -157,21 +164,21 @@ def version_of_python_driver():
 
 
 def our_driver(context, server):
-    return Driver("ours", [context.program("cql")], server.address, server.roots)
+    return Driver("ours", [context.program("cql"), server.address], server.roots)
 
 
 def java_driver(context, server):
     folder = java_classes(context)
-    command = [cassandra_server.java(), HEAP, "-cp", f"{folder}/*:{folder}", "CqlPeer"]
-    driver = Driver("the Java driver", command, server.address, server.roots)
+    command = [cassandra_server.java(), HEAP, "-cp", f"{folder}/*:{folder}", "CqlPeer", server.address, str(ROWS)]
+    driver = Driver("the Java driver", command, server.roots)
     driver.versions = {"java-driver-core": version_of_java_driver(folder)}
     driver.settings = {"heap": HEAP, "compression": "none"}
     return driver
 
 
 def python_driver(server):
-    command = [PYTHON, "-B", os.path.join(HERE, "peers", "cql_python.py")]
-    driver = Driver("the Python driver", command, server.address, server.roots, {"PATH": os.environ["PATH"]})
+    command = [PYTHON, "-B", os.path.join(HERE, "peers", "cql_python.py"), server.address, str(ROWS)]
+    driver = Driver("the Python driver", command, server.roots, {"PATH": os.environ["PATH"]})
     driver.versions = {"python3-cassandra": version_of_python_driver()}
     driver.settings = {"protocol": 4, "reactor": "libev", "rows": "tuples", "compression": "none"}
     return driver

@@ -1,6 +1,6 @@
 """The Python driver at the work of bench/cql, by the same lines: OP AMOUNT in, JSON out.
 
-Usage: cql_python.py HOST:PORT
+Usage: cql_python.py HOST:PORT ROWS    (so many were loaded by another one)
 
 Debian's package with its C parts and libev, protocol 4 (which costs it less than 5). 128 requests
 are in flight, each sent again from its own callback on the driver's event loop, rows as plain
@@ -21,6 +21,7 @@ from cassandra.query import tuple_factory
 
 IN_FLIGHT = 128
 PAGE_ROWS = 5000
+TIMEOUT_SECONDS = 60
 BODY = "x" * 100
 KEYSPACE = (
     "CREATE KEYSPACE IF NOT EXISTS bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
@@ -32,10 +33,10 @@ INSERT = "INSERT INTO bench.%s (id, name, amount, body) VALUES (?, ?, ?, ?)"
 def connect(host, port):
     profile = ExecutionProfile(
         load_balancing_policy=RoundRobinPolicy(), consistency_level=ConsistencyLevel.LOCAL_ONE,
-        row_factory=tuple_factory,
+        request_timeout=TIMEOUT_SECONDS, row_factory=tuple_factory,
     )  # fmt: skip
     cluster = Cluster(
-        [host], port=port, protocol_version=4, connection_class=LibevConnection,
+        [host], port=port, protocol_version=4, compression=False, connection_class=LibevConnection,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
     )  # fmt: skip
     session = cluster.connect()
@@ -148,21 +149,18 @@ class Scan(Round):
 
 
 class Peer:
-    def __init__(self, session):
-        self.session = session
+    def __init__(self, session, loaded):
+        self.session, self.loaded = session, loaded
         self.select_one = session.prepare("SELECT id, name, amount, body FROM bench.rows WHERE id = ?")
         self.select_all = session.prepare("SELECT id, name, amount, body FROM bench.rows")
         self.insert_row = session.prepare(INSERT % "rows")
         self.insert_written = session.prepare(INSERT % "written")
-        self.loaded = 0
 
     def load(self, amount):
         self.loaded = int(amount)
         return Single(self.session, self.insert_row, self.row_of, most=self.loaded)
 
     def read(self, amount):
-        if self.loaded == 0:
-            self.loaded = self.session.execute("SELECT count(*) FROM bench.rows").one()[0]
         return Single(self.session, self.select_one, self.random_key, seconds=float(amount))
 
     def write(self, amount):
@@ -185,7 +183,7 @@ class Peer:
 def main():
     host, _, port = sys.argv[1].rpartition(":")
     cluster, session = connect(host, int(port))
-    peer = Peer(session)
+    peer = Peer(session, int(sys.argv[2]))
     print("ready", flush=True)
     rounds = {"load": peer.load, "read": peer.read, "write": peer.write, "scan": peer.scan}
     for line in sys.stdin:

@@ -21,7 +21,8 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The Java driver at the work of bench/cql, by the same lines: OP AMOUNT in, JSON out. 128 requests
- * are in flight, each sent again from its own callback, which is the driver's quickest way.
+ * are in flight, each sent again from its own callback, which is the driver's quickest way. Its
+ * arguments: HOST:PORT ROWS, of which there are so many, loaded by another one.
  */
 public final class CqlPeer {
   static final int IN_FLIGHT = 128;
@@ -36,14 +37,15 @@ public final class CqlPeer {
   final int[] latencies = new int[SAMPLES_MOST]; // µs
   long loaded;
 
-  CqlPeer(String host, int port) {
+  CqlPeer(String host, int port, long rows) {
+    loaded = rows;
     session =
         CqlSession.builder()
             .addContactPoint(new InetSocketAddress(host, port))
             .withLocalDatacenter("datacenter1")
             .withConfigLoader(
                 DriverConfigLoader.programmaticBuilder()
-                    .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofSeconds(10))
+                    .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofSeconds(60))
                     .withInt(DefaultDriverOption.REQUEST_PAGE_SIZE, PAGE_ROWS)
                     .withString(
                         DefaultDriverOption.REQUEST_CONSISTENCY,
@@ -250,20 +252,11 @@ public final class CqlPeer {
     }
   }
 
-  void countLoaded() {
-    if (loaded == 0) {
-      loaded = session.execute("SELECT count(*) FROM bench.rows").one().getLong(0);
-    }
-  }
-
   void serve() throws Exception {
     BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
     System.out.println("ready");
     for (String line; (line = input.readLine()) != null; ) {
       String[] words = line.trim().split(" ");
-      if (words[0].equals("read")) {
-        countLoaded();
-      }
       System.out.println(round(words[0], words[1]).run(words[0]));
     }
   }
@@ -271,7 +264,8 @@ public final class CqlPeer {
   public static void main(String[] arguments) throws Exception {
     int colon = arguments[0].lastIndexOf(':');
     String host = arguments[0].substring(0, colon);
-    CqlPeer peer = new CqlPeer(host, Integer.parseInt(arguments[0].substring(colon + 1)));
+    int port = Integer.parseInt(arguments[0].substring(colon + 1));
+    CqlPeer peer = new CqlPeer(host, port, Long.parseLong(arguments[1]));
     peer.serve();
     peer.session.close();
   }
