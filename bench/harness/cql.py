@@ -31,15 +31,18 @@ NAMES = {
     "scan": "CQL, 100,000 rows from Cassandra in pages of 5,000",
 }
 
+FAKE_NAMES = {
+    "read": "CQL, one row by its key from a node with nothing behind it, 128 in flight",
+    "write": "CQL, one row written to a node with nothing behind it, 128 in flight",
+}
 
-class Driver:
-    """A process that answers lines "OP AMOUNT" with lines of JSON. Its own processor time is what
-    counts; the server's counts as the load's."""
 
-    def __init__(self, name, command, roots, environment=None):
+class Lines:
+    """A process that says "ready", answers lines and ends with its input."""
+
+    def __init__(self, name, command, environment=None):
         self.name = name
         self.command = command
-        self.roots = roots  # of the server
         self.environment = environment
         self.process = None
         self.log = tempfile.TemporaryFile()
@@ -49,7 +52,7 @@ class Driver:
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=0,
             env=self.environment,
         )  # fmt: skip
-        self.read_line()
+        self.ready = self.read_line().decode().split()
         return self
 
     def last_words(self):
@@ -63,11 +66,32 @@ class Driver:
             raise BenchError(f"{self.name} ended or was silent: {' '.join(self.command)}: {self.last_words()}")
         return line
 
+    def stop(self):
+        if self.process is not None:
+            self.process.stdin.close()
+            try:
+                self.process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process.stdout.close()
+        self.log.close()
+
+
+class Driver(Lines):
+    """Answers lines "OP AMOUNT" with lines of JSON. Its own processor time is what counts; the
+    server's counts as the load's."""
+
+    def __init__(self, name, command, server, environment=None):
+        super().__init__(name, command, environment)
+        self.roots = server.roots
+
     def ask(self, op, amount):
         self.process.stdin.write(f"{op} {amount}\n".encode())
         answer = json.loads(self.read_line())
         if answer["errors"] or not answer["ops"]:
-            raise BenchError(f"{self.name}: {op}: {answer['errors']} errors, {answer['ops']} operations: {self.last_words()}")
+            counts = f"{answer['errors']} errors, {answer['ops']} operations"
+            raise BenchError(f"{self.name}: {op}: {counts}: {self.last_words()}")
         return answer
 
     def sample(self, op, seconds):
@@ -78,18 +102,6 @@ class Driver:
             load_cpu=max(0.0, window.side - answer["cpu"]), foreign=window.foreign(window.side),
             extra={"p50_us": answer["p50_us"], "p99_us": answer["p99_us"]},
         )  # fmt: skip
-
-    def stop(self):
-        if self.process is None:
-            return
-        self.process.stdin.close()
-        try:
-            self.process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
-        self.log.close()
 
 
 class Turn:
@@ -129,6 +141,21 @@ class Node:
         self.cluster.remove()
 
 
+class FakeNode(Lines):
+    """A node with nothing behind it (bench/fake_node.c)."""
+
+    def __init__(self, context):
+        super().__init__("fake_node", [context.program("fake_node"), "127.0.0.1:0", str(ROWS)])
+
+    @property
+    def address(self):
+        return self.ready[1]
+
+    @property
+    def roots(self):
+        return [self.process.pid]
+
+
 # ---- the peers -------------------------------------------------------------------------------------------------------
 
 
@@ -142,7 +169,8 @@ def java_classes(context):
     if os.path.exists(made) and os.path.getmtime(made) > newest:
         return folder
     pom = os.path.join(source, "pom.xml")
-    command = ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
+    command = ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", pom]
+    command += ["dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
     subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
     command = [find_program("javac"), "-cp", os.path.join(folder, "*"), "-d", folder, program]
     subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
@@ -164,13 +192,13 @@ def version_of_python_driver():
 
 
 def our_driver(context, server):
-    return Driver("ours", [context.program("cql"), server.address], server.roots)
+    return Driver("ours", [context.program("cql"), server.address], server)
 
 
 def java_driver(context, server):
     folder = java_classes(context)
     command = [cassandra_server.java(), HEAP, "-cp", f"{folder}/*:{folder}", "CqlPeer", server.address, str(ROWS)]
-    driver = Driver("the Java driver", command, server.roots)
+    driver = Driver("the Java driver", command, server)
     driver.versions = {"java-driver-core": version_of_java_driver(folder)}
     driver.settings = {"heap": HEAP, "compression": "none"}
     return driver
@@ -178,7 +206,7 @@ def java_driver(context, server):
 
 def python_driver(server):
     command = [PYTHON, "-B", os.path.join(HERE, "peers", "cql_python.py"), server.address, str(ROWS)]
-    driver = Driver("the Python driver", command, server.roots, {"PATH": os.environ["PATH"]})
+    driver = Driver("the Python driver", command, server, {"PATH": os.environ["PATH"]})
     driver.versions = {"python3-cassandra": version_of_python_driver()}
     driver.settings = {"protocol": 4, "reactor": "libev", "rows": "tuples", "compression": "none"}
     return driver
@@ -203,9 +231,9 @@ def make_figure(name, peer, rounds, at, by, target):
     return figure
 
 
-def warm_up(context, turns):
+def warm_up(turns, seconds):
     """None of this counts."""
-    until = time.monotonic() + (0 if context.quick else WARM_SECONDS)
+    until = time.monotonic() + seconds
     for turn in turns:
         turn.sample()
     while time.monotonic() < until:
@@ -225,7 +253,7 @@ def measure_op(context, op, python_share):
                 driver.start()
             ours.ask("load", ROWS)
             turns = [Turn(driver, op, context.seconds) for driver in (ours, *peers)]
-            warm_up(context, turns)
+            warm_up(turns, 0 if context.quick else WARM_SECONDS)
             rounds = run_rounds(turns, context.pairs, NOISY_RATE, context.repeats)
     figures = []
     if not context.offline:
@@ -245,6 +273,24 @@ def measure_write(context):
 
 def measure_scan(context):
     return measure_op(context, "scan", 0.2)
+
+
+def measure_fake(context):
+    figures = []
+    server = FakeNode(context)
+    with running(server):
+        server.start()
+        ours, python = our_driver(context, server), python_driver(server)
+        with running(ours, python):
+            ours.start()
+            ours.ask("load", ROWS)
+            python.start()
+            for op, name in FAKE_NAMES.items():
+                turns = [Turn(driver, op, context.seconds) for driver in (ours, python)]
+                warm_up(turns, 0)
+                rounds = run_rounds(turns, context.pairs, NOISY_RATE, context.repeats)
+                figures.append(make_figure(name, python, rounds, 1, "rate", {"at_least": 10}))
+    return figures
 
 
 def plain_figure(name, unit, samples):

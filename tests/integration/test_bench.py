@@ -8,9 +8,10 @@ import sys
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAMS = ["sqlite_loop", "sqlite_batch", "sqlite_subscribe", "lane", "cql", "cql_codec", "shim_slow_sync.so"]
+PROGRAMS = ["sqlite_loop", "sqlite_batch", "sqlite_subscribe", "lane", "cql", "cql_codec", "fake_node", "shim_slow_sync.so"]
 COMPARED = {"packages": 3, "users": 2, "lane": 1, "pg-read": 2, "pg-write": 1, "subscribe": 2, "subscribe-pg": 1,
-            "subscription": 3, "cql-read": 1, "cql-scan": 1}
+            "subscription": 3}
+DRIVERS = {"cql-read": 1, "cql-fake": 2}
 PLAIN = {"cql-codec": 2, "start": 1, "memory": 1, "connections": 1}
 
 
@@ -32,10 +33,11 @@ def run_quick(build, output, *names):
     return json.loads(output.read_text())
 
 
-def test_quick_run_gives_a_ratio_for_every_comparison(build, tmp_path):
+@pytest.mark.parametrize("compared", [COMPARED, DRIVERS], ids=["servers", "drivers"])
+def test_quick_run_gives_a_ratio_for_every_comparison(build, tmp_path, compared):
     # Each figure has both sides of every pair, none of them empty.
-    parts = run_quick(build, tmp_path / "results.json", *COMPARED)["parts"]
-    for name, count in COMPARED.items():
+    parts = run_quick(build, tmp_path / "results.json", *compared)["parts"]
+    for name, count in compared.items():
         figures = [figure for figure in parts[name]["figures"] if "ratio" in figure]
         assert len(figures) == count
         for figure in figures:
