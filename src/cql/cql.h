@@ -10,6 +10,7 @@
 
 #include "cql/client/failure.h"
 #include "cql/client/session.h"
+#include "cql/client/tls.h"
 #include "cql/protocol/error.h"
 #include "cql/protocol/request.h"
 #include "cql/protocol/result.h"

@@ -3,12 +3,13 @@
  *
  * usage: cql_probe HOST PORT VERSION lz4|plain USER|- TIMES STATEMENT...
  *
- * The password is CQL_PASSWORD, the keyspace CQL_KEYSPACE, the cluster CQL_CLUSTER. CQL_TLS is
- * "require", "verify-ca" or "verify-full", with CQL_TLS_CA, CQL_TLS_CERT and CQL_TLS_KEY, and
- * CQL_TLS_NAME where it is not HOST. With CQL_HEX cells are hexadecimal. First a line
- * "connected version=N", then for each statement and each of its TIMES runs, all of them in flight
- * at once, a line: "rows TEXT|TEXT,TEXT|TEXT" (cells as text, null as "null"), "done", or "error
- * CODE: …". Ends with 0, or with 1 and "FAILURE: the reason" on stderr. */
+ * The password is CQL_PASSWORD, the keyspace CQL_KEYSPACE, the cluster CQL_CLUSTER. TLS as
+ * in cql_tls_env.h, with CQL_TLS_NAME where that is not HOST. With CQL_HEX cells are hexadecimal.
+ * First a line "connected version=N", then for each statement and each of its TIMES runs, all of
+ * them in flight at once, a line: "rows TEXT|TEXT,TEXT|TEXT" (cells as text, null as "null"),
+ * "done", or "error CODE: …". Ends with 0, or with 1 and "FAILURE: the reason" on stderr. */
+#include "cql_tls_env.h"
+
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -204,19 +205,9 @@ static void run_start(struct cql_task *task)
 
 static enum td_status configure_tls(struct probe *p)
 {
-	static const char *const modes[] = {"require", "verify-ca", "verify-full"};
-	const char *mode = getenv("CQL_TLS");
-	struct cql_tls_config files = {.ca_file = getenv("CQL_TLS_CA"),
-		.cert_file = getenv("CQL_TLS_CERT"),
-		.key_file = getenv("CQL_TLS_KEY")};
-	if (mode == NULL)
-		return TD_OK;
-	for (size_t i = 0; i < TD_ARRAY_LEN(modes); i++)
-		if (strcmp(mode, modes[i]) == 0)
-			files.mode = (enum cql_tls_mode)i;
 	const char *name = getenv("CQL_TLS_NAME");
 	p->config.tls_name = name != NULL ? name : p->host;
-	return cql_tls_create(&files, &p->config.tls, &p->err);
+	return cql_tls_from_env(&p->config.tls, &p->err);
 }
 
 static void configure(struct probe *p, char **argv)

@@ -3,6 +3,7 @@ password, LZ4 and the protocol's versions. `cql_probe` is the client; python wri
 from outside."""
 
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -10,10 +11,11 @@ import threading
 
 import pytest
 
-from conftest import LONG
-from test_cql_client import FORMS, cassandra_server, probe
+from conftest import LONG, clean_env
+from test_cql_client import FORMS, PROBE, cassandra_server, probe
 from fake_cassandra import FakeCassandra
 
+SESSION_PROBE = os.path.join(os.path.dirname(PROBE), "cql_session_probe")
 # With a password and TLS; test_cql_client.py has those with a password and without TLS.
 SECURE = [("4.1", True), ("5.0", False)] + [("4.1", False), ("5.0", True)] * LONG
 PLAIN = ["4.1"] + ["5.0"] * LONG
@@ -177,6 +179,42 @@ def test_a_server_that_wants_a_certificate_of_ours(keys, newest):
         assert (code, lines[1:], why) == (0, ["rows fake"], "")
         kind, why = failure(place, **login)
     assert kind == "TLS_REFUSED" and "it may want a certificate of ours" in why
+
+
+# ---- a session
+
+def run_session(server, *statements, wait_ms=60000, **more):
+    user, password = more.pop("user", "-"), more.pop("password", "")
+    return subprocess.Popen(
+        [SESSION_PROBE, server.address, str(server.place[1]), str(wait_ms), user, *statements],
+        env=clean_env(CQL_PASSWORD=password, **more), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        text=True)
+
+
+def test_a_session_has_tls_on_every_connection(secure):
+    node = f"{secure.address}:{secure.place[1]}"
+    with run_session(secure, "SELECT key FROM system.local", **secure.login) as session:
+        lines = session.stdout.read().splitlines()
+    assert session.returncode == 0 and lines == [f"up {node}", "ok"]
+
+
+def test_a_session_recovers_when_the_file_is_mended(secure, keys, tmp_path):
+    """Without being started again. A file that is of no use is told of, and changes nothing."""
+    trusted = str(tmp_path / "ca.pem")
+    shutil.copy(keys["CQL_TLS_CERT"], trusted)  # of somebody else
+    login = secure.login | {"CQL_TLS_CA": trusted}
+    with run_session(secure, "SELECT key FROM system.local", **login) as session:
+        first = session.stdout.readline()
+        assert "authority must be among those that are trusted" in first
+        assert f"{secure.address}:{secure.place[1]}" in first
+        with open(trusted, "w", encoding="ascii") as file:
+            file.write("nothing")
+        lines = iter(session.stdout.readline, "")
+        warning = next(line for line in lines if not line.startswith("vain: "))
+        assert warning.startswith("warning: ") and trusted in warning
+        shutil.copy(secure.cluster.path("ca.pem"), trusted)
+        assert "ok\n" in list(lines)
+    assert session.returncode == 0
 
 
 # ---- one side with TLS, and the other without
