@@ -336,28 +336,38 @@ static bool may_take(const struct cql_node *node, const struct cql_pick *pick)
 	return true;
 }
 
-static struct cql_node *pick_replica(struct cql_cluster *cluster, const struct cql_pick *pick)
+/* Of the replicas; `list` NULL: of all nodes. */
+static struct cql_node *node_at(
+	const struct cql_cluster *cluster, const struct cql_replica_list *list, size_t i)
 {
-	struct cql_view *m = cluster->view;
-	struct cql_replica_list list = cql_view_replicas(m, pick->keyspace, pick->token);
-	for (size_t i = 0; i < list.count; i++) {
-		struct cql_node *node = m->nodes[list.nodes[(cluster->turn + i) % list.count]];
-		if (may_take(node, pick))
-			return node;
+	return list != NULL ? cluster->view->nodes[list->nodes[i]] : cluster->nodes[i];
+}
+
+/* In turn of those that may be taken: the share of one that may not falls to all others alike. */
+static struct cql_node *pick_of(const struct cql_cluster *cluster,
+	const struct cql_replica_list *list, const struct cql_pick *pick)
+{
+	size_t count = list != NULL ? list->count : cluster->node_count;
+	size_t fit = 0;
+	for (size_t i = 0; i < count; i++)
+		fit += may_take(node_at(cluster, list, i), pick) ? 1 : 0;
+	if (fit == 0)
+		return NULL;
+	size_t place = 0;
+	for (size_t skip = cluster->turn % fit;; place++) {
+		if (may_take(node_at(cluster, list, place), pick) && skip-- == 0)
+			return node_at(cluster, list, place);
 	}
-	return NULL;
 }
 
 struct cql_node *cql_cluster_pick(struct cql_cluster *cluster, const struct cql_pick *pick)
 {
 	struct cql_node *node = NULL;
 	cluster->turn++;
-	if (pick->has_token && cluster->view != NULL)
-		node = pick_replica(cluster, pick);
-	for (size_t i = 0; node == NULL && i < cluster->node_count; i++) {
-		struct cql_node *other = cluster->nodes[(cluster->turn + i) % cluster->node_count];
-		if (may_take(other, pick))
-			node = other;
+	if (pick->has_token && cluster->view != NULL) {
+		struct cql_replica_list list = cql_view_replicas(
+			cluster->view, pick->keyspace, pick->token);
+		node = pick_of(cluster, &list, pick);
 	}
-	return node;
+	return node != NULL ? node : pick_of(cluster, NULL, pick);
 }
