@@ -178,15 +178,16 @@ def suite_coverage(pattern):
 
 def run_pytest(name, pattern):
     python = builds.venv()
-    if python is None or not builds.build("release") or \
-            not builds.build("asan"):
+    kinds = ["release", "asan"] + (["tsan"] if os.environ.get("TD_LONG") else [])
+    if python is None or not all(map(builds.build, kinds)):
         return failed(f"{name}: a build failed")
     report = os.path.join(ROOT, "build-dev", f"{name}.xml")
     if os.path.exists(report):
         os.unlink(report)
     env = {**os.environ, **sanitizer_env(), "PYTHONDONTWRITEBYTECODE": "1",
            "TOOLS_DASHBOARD": os.path.join(builds.folder("asan"), "tools-dashboard"),
-           "TOOLS_DASHBOARD_RELEASE": os.path.join(builds.folder("release"), "tools-dashboard")}
+           "TOOLS_DASHBOARD_RELEASE": os.path.join(builds.folder("release"), "tools-dashboard"),
+           "TOOLS_DASHBOARD_TSAN": os.path.join(builds.folder("tsan"), "tools-dashboard")}
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfEs", "--durations=5",
                "-o", "junit_logging=system-out",
                f"--junitxml={report}", f"tests/{name}"]

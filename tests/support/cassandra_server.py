@@ -124,10 +124,12 @@ def make_key(key, certificate, addresses):
 
 
 class Node:
-    """One server. What is changed of `address` or `commitlog` holds from the next start on."""
+    """One server. What is changed of its addresses or of `commitlog` holds from the next start on.
+    `public_address` is where clients are told to find it, for something that stands between."""
 
     def __init__(self, cluster, number, address):
         self.cluster, self.number, self.address = cluster, number, address
+        self.public_address = None  # the address
         self.folder = os.path.join(cluster.folder, f"node{number}")
         self.commitlog = cluster.commitlog
         self.process = self.pid = self.born = None
@@ -163,13 +165,15 @@ class Node:
             "authenticator": "PasswordAuthenticator" if cluster.auth else "AllowAllAuthenticator",
             "authorizer": "CassandraAuthorizer" if cluster.auth else "AllowAllAuthorizer",
         }
+        if self.public_address is not None:
+            settings["broadcast_rpc_address"] = self.public_address
         if self.commitlog == "periodic":
             settings["commitlog_sync_period"] = "10000ms"
         if cluster.tls:
             settings["client_encryption_options"] = {
                 "enabled": True, "optional": False, "keystore": cluster.path("keys.p12"),
                 "keystore_password": STORE_PASSWORD, "store_type": "PKCS12"}
-        return settings
+        return {**settings, **cluster.settings}
 
     def _command(self):
         cluster, library = self.cluster, jars(self.cluster.version)
@@ -238,6 +242,13 @@ class Node:
         except (OSError, ConnectionError, CqlError):
             return False
 
+    def lists(self, other):
+        """Whether its tables list the other node where it is now."""
+        address = other.public_address or other.address
+        with self.client() as client:
+            rows = client.query("SELECT native_address FROM system.peers_v2")
+        return (bytes(map(int, address.split("."))),) in rows
+
     def send(self, number):
         if self.is_running():
             os.kill(self.pid, number)
@@ -269,13 +280,15 @@ class Node:
 
 class Cluster:
     """`count` nodes. `commitlog` is "periodic", or "batch": what was acknowledged survives kill -9.
-    `java_options` come behind those of java17.options and overrule them.
+    `java_options` come behind those of java17.options and overrule them; `settings` are more of
+    cassandra.yaml.
     """
 
     def __init__(self, count=1, version="4.1", auth=False, tls=False, commitlog="periodic",
-                 folder=None, heap_mb=None, java_options=()):
+                 folder=None, heap_mb=None, java_options=(), settings=None):
         self.count, self.version, self.auth, self.tls = count, version, auth, tls
         self.commitlog, self.java_options = commitlog, java_options
+        self.settings = settings or {}
         self.heap_mb = heap_mb or HEAP_MB[version] + (64 if count > 1 else 0)
         self.folder = folder or tempfile.mkdtemp(prefix="td-cassandra-", dir="/tmp")
         net = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}"

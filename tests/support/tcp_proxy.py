@@ -38,7 +38,7 @@ class _Link:
 
     def __init__(self, proxy, client, target):
         self.proxy, self.client = proxy, client
-        self.server = socket.create_connection(("127.0.0.1", target), timeout=10)
+        self.server = socket.create_connection((proxy.target_host, target), timeout=10)
         self.frozen = proxy.mode == "silent"
         self.open = True
         for sock in (self.client, self.server):
@@ -90,18 +90,27 @@ class _Link:
                 self.proxy.cut_when = None
                 close_hard(self.client)
                 return False
-            if to_client and self.proxy.cut_after is not None:
-                left = self.proxy.cut_after
-                sink.sendall(data[:left])
-                self.proxy.cut_after = left - len(data)
-                if self.proxy.cut_after <= 0:
-                    self.proxy.cut_after = None
-                    close_hard(self.client)
-                    return False
-                return True
+            flip_at = self._due("flip_after", len(data)) if to_client else None
+            if flip_at is not None:
+                at = min(flip_at, len(data) - 1)
+                data = data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1:]
+            cut_at = self._due("cut_after", len(data)) if to_client else None
+            if cut_at is not None:
+                self._send(sink, data[:cut_at])
+                close_hard(self.client)
+                return False
             return self._send(sink, data)
         except OSError:
             return False
+
+    def _due(self, name, count):
+        """Where within the next bytes it happens, which is then over; None: not there."""
+        with self.proxy.lock:
+            left = getattr(self.proxy, name)
+            is_due = left is not None and left <= count
+            if left is not None:
+                setattr(self.proxy, name, None if is_due else left - count)
+        return left if is_due else None
 
     def end(self, reset=False):
         self.open = False
@@ -119,16 +128,18 @@ class Proxy:
         close   accepts, then closes
         reset   accepts, then RST
         silent  accepts, then nothing
-    `rate` (bytes/s towards the client), `cut_after` (bytes towards the client, then RST) and
+    `rate` (bytes/s towards the client), `cut_after` (bytes towards the client, then RST),
+    `flip_after` (bytes towards the client, then one bit is another one) and
     `cut_when` (RST in the place of the first data towards the client for which it gives true) hold
     for links that are open; so does `freeze_when` (from that data on no byte passes there)."""
 
-    def __init__(self, target, mode="pass", host="127.0.0.1", port=0):
-        self.target, self.host = target, host
+    def __init__(self, target, mode="pass", host="127.0.0.1", port=0, target_host="127.0.0.1"):
+        self.target, self.target_host, self.host = target, target_host, host
         self.lock = threading.Lock()
         self.links = set()
         self.accepted = []  # when, monotonic
-        self.rate = self.cut_after = self.cut_when = self.freeze_when = None
+        self.rate = self.cut_after = self.flip_after = None
+        self.cut_when = self.freeze_when = None
         self.mode = None
         self.listener = None
         self.fillers = []
