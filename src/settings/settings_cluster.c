@@ -5,10 +5,10 @@
 #include <ctype.h>
 #include <string.h>
 
-#define SHOWN_MOST         40
-#define REPLICAS_MOST      1000
-#define DATA_CENTRES_MOST  32
-#define NETWORK_TOPOLOGY   "NetworkTopologyStrategy"
+#define SHOWN_MOST        40
+#define REPLICAS_MOST     1000
+#define DATA_CENTRES_MOST 32
+#define NETWORK_TOPOLOGY  "NetworkTopologyStrategy"
 
 static int shown_length(struct td_slice text)
 {
@@ -217,9 +217,10 @@ static enum td_status read_map(struct td_slice rest, struct map *map)
 	} while (take_char(&rest, ','));
 	if (!take_char(&rest, '}') || td_slice_trim(rest).len != 0)
 		return refuse_map(map);
-	return has_class ? TD_OK
-			 : td_err_set(map->err, TD_INVALID,
-				   "the map says no 'class': write 'class': '" NETWORK_TOPOLOGY "'");
+	return has_class
+		       ? TD_OK
+		       : td_err_set(map->err, TD_INVALID,
+				 "the map says no 'class': write 'class': '" NETWORK_TOPOLOGY "'");
 }
 
 enum td_status settings_read_replication(struct td_slice text, struct td_arena *arena,

@@ -59,7 +59,11 @@ static void ask_later(struct cql_agreement *a)
 
 static void ask_again(struct cql_timer *timer)
 {
-	ask(TD_CONTAINER_OF(timer, struct cql_agreement, pause));
+	struct cql_agreement *a = TD_CONTAINER_OF(timer, struct cql_agreement, pause);
+	if (cql_loop_now_ms(a->cluster->hub->loop) < a->deadline_ms)
+		ask(a);
+	else
+		end(a, TD_TIMEOUT);
 }
 
 /* ---- the answers */
@@ -128,6 +132,10 @@ static void take(struct cql_call *call, const struct cql_reply *reply)
 		free_if_idle(a);
 		return;
 	}
+	if (reply->status == TD_TIMEOUT && a->err.code != TD_OK) {
+		ask_later(a); /* how it stood before is of more use */
+		return;
+	}
 	a->err = (struct td_err)TD_ERR_INIT;
 	if (cql_reply_result(reply, a->version, &result, &a->err) != TD_OK)
 		ask_later(a);
@@ -185,6 +193,7 @@ enum td_status cql_agreement_start(struct cql_cluster *cluster, uint64_t deadlin
 	a->fn = fn;
 	a->ctx = ctx;
 	a->pause.fire = ask_again;
+	(void)td_err_set(&a->err, TD_TIMEOUT, "no node has told its schema yet");
 	*ret_agreement = a;
 	/* On a later turn, so that fn never comes within this call. */
 	cql_loop_set_timer(cluster->hub->loop, &a->pause, cql_loop_now_ms(cluster->hub->loop));
