@@ -4,8 +4,6 @@
 #include "cql/protocol/segment.h"
 #include "hex.h"
 
-#include <zlib.h>
-
 static struct td_buf in = TD_BUF_INIT, out = TD_BUF_INIT, text = TD_BUF_INIT;
 
 static struct td_slice bytes_of(const char *digits)
@@ -22,25 +20,6 @@ static void test_crc24_of_a_captured_header(void **state)
 	(void)state;
 	static const uint8_t header[3] = {0x5d, 0x00, 0x02};
 	assert_int_equal(cql_crc24(header, sizeof(header)), 0x6e52c5);
-}
-
-/* Whatever a payload's length and place in memory, its checksum is the one of zlib. */
-static void test_crc32_is_that_of_zlib(void **state)
-{
-	(void)state;
-	static const uint8_t first[4] = {0xfa, 0x2d, 0x55, 0xca};
-	uint8_t bytes[700];
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (uint8_t)(i * i + 7 * i + (i >> 3));
-	for (size_t at = 0; at <= 16; at++) {
-		for (size_t len = 0; at + len <= sizeof(bytes); len++) {
-			uLong crc = crc32_z(0, first, sizeof(first));
-			crc = crc32_z(crc, bytes + at, len);
-			struct td_slice payload = td_slice((const char *)bytes + at, len);
-			assert_int_equal(cql_crc32(payload), crc);
-		}
-	}
-	assert_int_equal(cql_crc32(td_slice(NULL, 0)), crc32_z(0, first, sizeof(first)));
 }
 
 struct vector {
@@ -203,7 +182,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_crc24_of_a_captured_header),
-		cmocka_unit_test(test_crc32_is_that_of_zlib),
 		cmocka_unit_test(test_segment_vectors_written),
 		cmocka_unit_test(test_segment_vectors_read),
 		cmocka_unit_test(test_segment_lz4),
