@@ -51,10 +51,10 @@ struct spoil {
 	void (*spoil)(struct cql_session_config *c);
 };
 
-#define SPOIL(name, statement)                                   \
+#define SPOIL(name, statement)                                 \
 	static void spoil_##name(struct cql_session_config *c) \
-	{                                                        \
-		statement;                                       \
+	{                                                      \
+		statement;                                     \
 	}
 
 SPOIL(no_points, c->contact_point_count = 0)

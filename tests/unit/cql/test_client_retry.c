@@ -18,10 +18,10 @@ struct row {
 	bool may_have_run;
 };
 
-#define DATA_MISSING(got, wanted, data)                                            \
-	{                                                                          \
+#define DATA_MISSING(got, wanted, data)                                                \
+	{                                                                              \
 		.code = CQL_ERROR_READ_TIMEOUT, .has_detail = true, .received = (got), \
-		.required = (wanted), .data_present = (data)                       \
+		.required = (wanted), .data_present = (data)                           \
 	}
 
 static const struct row rows[] = {
@@ -67,10 +67,10 @@ static void test_every_error_goes_by_the_table(void **state)
 		const struct row *row = &rows[i];
 		print_message("error 0x%04x\n", (unsigned)row->error.code);
 		for (unsigned failed = 0; failed < 2; failed++) {
-			assert_int_equal(decide(&row->error, true, false, failed),
-				row->idempotent[failed]);
-			assert_int_equal(decide(&row->error, true, true, failed),
-				row->idempotent[failed]);
+			assert_int_equal(
+				decide(&row->error, true, false, failed), row->idempotent[failed]);
+			assert_int_equal(
+				decide(&row->error, true, true, failed), row->idempotent[failed]);
 			assert_int_equal(
 				decide(&row->error, false, false, failed), row->other[failed]);
 			assert_int_equal(

@@ -122,8 +122,8 @@ static void test_what_a_batch_lacks(void **state)
 	td_buf_done(&b.metadata_id);
 }
 
-static void assert_written(const struct cql_query *q, enum cql_version version, const void *body,
-	size_t len)
+static void assert_written(
+	const struct cql_query *q, enum cql_version version, const void *body, size_t len)
 {
 	struct td_buf out = TD_BUF_INIT;
 	assert_int_equal(cql_query_put(q, 258, version, &out, NULL), TD_OK);
