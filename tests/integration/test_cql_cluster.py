@@ -20,13 +20,13 @@ from conftest import LONG, ROOT, clean_env, executable, wait_for
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 # pylint: disable=wrong-import-position
 import cassandra_server  # noqa: E402
-from cql_bytes import ONE, QUORUM  # noqa: E402
+from cql_bytes import ONE, QUORUM, CqlError  # noqa: E402
 from tcp_proxy import Proxy  # noqa: E402
 
 DRIVER = "tools-dashboard cql"
 TIMEOUT_MS = 10000  # of each request
 MARGIN_MS = 300 if LONG else 2000
-RECOVERY = 2.0 if LONG else 6.0  # seconds: the longest pause of 1.5 s and a handshake
+RECOVERY = 2.5 if LONG else 6.0  # seconds: the longest pause of 1.5 s and a handshake
 CUTS = 40 if LONG else 6
 FLIPS = 80 if LONG else 8
 RATE = 800 if LONG else 300  # requests a second
@@ -234,32 +234,37 @@ def world():
 # ---- what the servers see
 
 def test_reads_go_where_the_data_are(world):
+    asked = TRACED * 51 // 50  # a server that is busy drops a trace now and then
     done = subprocess.run(
         [program("cql_trace"), world.nodes[0].address, str(world.port), world.table(1),
-         "1000000", str(TRACED)], env=clean_env(), capture_output=True, text=True, timeout=300, check=False)
+         "1000000", str(asked)], env=clean_env(), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     reads = {bytes.fromhex(trace): int(key) for key, trace in map(str.split, done.stdout.splitlines())}
-    assert len(reads) == TRACED
+    assert len(reads) == asked
 
     def coordinators():
         with world.nodes[0].client(timeout=60) as client:
-            rows = dict(client.query("SELECT session_id, coordinator FROM system_traces.sessions",
-                                     QUORUM))
-        return rows if reads.keys() <= rows.keys() else None
+            try:
+                rows = dict(client.query(
+                    "SELECT session_id, coordinator FROM system_traces.sessions", QUORUM))
+            except CqlError:  # on a busy machine
+                return None
+        known = reads.keys() & rows.keys()
+        return {trace: rows[trace] for trace in known} if len(known) >= TRACED else None
     rows = wait_for(coordinators, 60, "that the traces are written")
     storage = {world.public(node): node.address for node in world.nodes}
     driver = Driver([world.nodes[0].address], port=world.port)
     try:
         metadata = driver.connect().cluster.metadata
         hits = sum(
-            rows[trace] == bytes(map(int, storage[owner.address].split(".")))
-            for trace, key in reads.items()
-            for owner in metadata.get_replicas("ks1", key.to_bytes(4, "big")))
+            coordinator == bytes(map(int, storage[owner.address].split(".")))
+            for trace, coordinator in rows.items()
+            for owner in metadata.get_replicas("ks1", reads[trace].to_bytes(4, "big")))
     finally:
         driver.shutdown()
-    print(f"{hits} of {TRACED} prepared reads were coordinated by the replica{SHORTENED}")
-    assert len(set(rows[trace] for trace in reads)) == 3
-    assert hits >= 0.95 * TRACED
+    print(f"{hits} of {len(rows)} prepared reads were coordinated by the replica{SHORTENED}")
+    assert len(set(rows.values())) == 3
+    assert hits >= 0.95 * len(rows)
 
 
 def test_the_servers_list_our_connections_and_no_more(world):
@@ -280,9 +285,10 @@ def test_the_servers_list_our_connections_and_no_more(world):
 
 # ---- contact points
 
-def test_a_contact_point_that_swallows_everything_costs_a_moment(world):
+@pytest.mark.parametrize("hole", ["hang", "silent"])
+def test_a_contact_point_that_swallows_everything_costs_a_moment(world, hole):
     first, second = world.place(world.nodes[0]), world.place(world.nodes[1])
-    with Proxy(world.port, "hang", host=f"{world.net}.201") as hole:
+    with Proxy(world.port, hole, host=f"{world.net}.201") as hole:
         load = Load(f"{hole.host}:{hole.port},{first},{second}", rate=0)
         try:
             took_ms, waited = load.wait_connected()
@@ -415,8 +421,8 @@ def damage(world, loads, name, positions):
     place = world.place(node)
     felt = sum(event["kind"] == "down" and event["address"] == place
                for load in loads for event in load.events)
-    assert felt >= len(positions) / 2  # the others hit a control connection
     judge(world, loads, f"{name}, {len(positions)} times", took)
+    assert felt >= len(positions) / 2  # the others hit a control connection
 
 
 class TestFaults:
