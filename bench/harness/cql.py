@@ -200,7 +200,7 @@ def java_driver(context, server):
     command = [cassandra_server.java(), HEAP, "-cp", f"{folder}/*:{folder}", "CqlPeer", server.address, str(ROWS)]
     driver = Driver("the Java driver", command, server)
     driver.versions = {"java-driver-core": version_of_java_driver(folder)}
-    driver.settings = {"heap": HEAP, "compression": "none"}
+    driver.settings = {"heap": HEAP, "protocol": 5, "compression": "none"}
     return driver
 
 
@@ -208,7 +208,7 @@ def python_driver(server):
     command = [PYTHON, "-B", os.path.join(HERE, "peers", "cql_python.py"), server.address, str(ROWS)]
     driver = Driver("the Python driver", command, server, {"PATH": os.environ["PATH"]})
     driver.versions = {"python3-cassandra": version_of_python_driver()}
-    driver.settings = {"protocol": 4, "reactor": "libev", "rows": "tuples", "compression": "none"}
+    driver.settings = {"protocol": 5, "reactor": "libev", "rows": "tuples", "compression": "none"}
     return driver
 
 

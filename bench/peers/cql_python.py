@@ -2,9 +2,9 @@
 
 Usage: cql_python.py HOST:PORT ROWS    (so many were loaded by another one)
 
-Debian's package with its C parts and libev, protocol 4 (which costs it less than 5). 128 requests
-are in flight, each sent again from its own callback on the driver's event loop, rows as plain
-tuples: its quickest way.
+Debian's package with its C parts and libev, protocol 5 as the others. 128 requests are in flight,
+each sent again from its own callback on the driver's event loop, rows as plain tuples: its
+quickest way.
 """
 
 import json
@@ -36,7 +36,7 @@ def connect(host, port):
         request_timeout=TIMEOUT_SECONDS, row_factory=tuple_factory,
     )  # fmt: skip
     cluster = Cluster(
-        [host], port=port, protocol_version=4, compression=False, connection_class=LibevConnection,
+        [host], port=port, protocol_version=5, compression=False, connection_class=LibevConnection,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
     )  # fmt: skip
     session = cluster.connect()

@@ -45,6 +45,7 @@ public final class CqlPeer {
             .withLocalDatacenter("datacenter1")
             .withConfigLoader(
                 DriverConfigLoader.programmaticBuilder()
+                    .withString(DefaultDriverOption.PROTOCOL_VERSION, "V5")
                     .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofSeconds(60))
                     .withInt(DefaultDriverOption.REQUEST_PAGE_SIZE, PAGE_ROWS)
                     .withString(
