@@ -16,10 +16,10 @@
 struct load {
 	struct cql_session *session;
 	struct cql_statement *insert;
-	int64_t next, rows;      /* the next number, and how many there are to be */
-	unsigned under_way;      /* writers that have not ended */
-	unsigned again;          /* writes that had to be asked for again */
-	enum td_status status;   /* TD_OK, or why it ended early */
+	int64_t next, rows;    /* the next number, and how many there are to be */
+	unsigned under_way;    /* writers that have not ended */
+	unsigned again;        /* writes that had to be asked for again */
+	enum td_status status; /* TD_OK, or why it ended early */
 	char why[512];
 	sem_t ended;
 };

@@ -54,8 +54,8 @@ static int read_all(struct cql_session *session, int32_t page_size)
 {
 	struct reading r = {.session = session, .query = CQL_QUERY_INIT};
 	struct cql_statement *select;
-	if (cql_statement_create(session, "SELECT n, square FROM example.numbers", &select,
-		    &r.err) != TD_OK)
+	if (cql_statement_create(
+		    session, "SELECT n, square FROM example.numbers", &select, &r.err) != TD_OK)
 		return EXIT_FAILURE;
 	(void)sem_init(&r.ended, 0, 0);
 	r.query.statement = select;
