@@ -31,6 +31,9 @@ CUTS = 40 if LONG else 6
 FLIPS = 80 if LONG else 8
 RATE = 800 if LONG else 300  # requests a second
 TRACED = 3000 if LONG else 1000
+# ThreadSanitizer needs addresses that are not shuffled far; not every container allows that.
+SETARCH = ["setarch", "-R"] if subprocess.run(
+    ["setarch", "-R", "true"], capture_output=True, check=False).returncode == 0 else []
 SHORTENED = "" if LONG else " (shortened: TD_LONG=1 for all)"
 
 
@@ -50,8 +53,8 @@ class Load:
         self.settings = {"timeout_ms": TIMEOUT_MS, "margin_ms": MARGIN_MS, **settings}
         command = [program("cql_load", kind), points,
                    *(f"{name}={value}" for name, value in self.settings.items())]
-        if kind == "tsan":  # which needs addresses that are not shuffled far
-            command = ["setarch", "-R", *command]
+        if kind == "tsan":
+            command = SETARCH + command
         self.connections = settings.get("node_connections", 1)
         self.process = subprocess.Popen(
             command, env=clean_env(**(env or {})), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -273,9 +276,9 @@ def test_the_servers_list_our_connections_and_no_more(world):
     try:
         load.wait_connected()
         wait_for(load.is_whole, 20, "all connections")
-        rows = world.clients()
-        assert sorted(map(len, rows)) == [2, 2, 3]  # one is the control connection
-        assert {row[1:] for node in rows for row in node} == {
+        # One is the control connection; those that others closed just before may be listed still.
+        wait_for(lambda: sorted(map(len, world.clients())) == [2, 2, 3], 10, "2 + 2 + 3")
+        assert {row[1:] for node in world.clients() for row in node} == {
             (b"0.1.0", (5).to_bytes(4, "big"), b"ready")}
         load.end()
         wait_for(lambda: not any(world.clients()), 10, "that none is left")
