@@ -14,10 +14,11 @@
 #include <unistd.h>
 
 #define READ_AT_ONCE  65536
-#define TLS_AT_ONCE   16384 /* on the stack */
-#define READS_A_TURN  16    /* then others of the loop have theirs */
-#define SILENCE_MS    1000  /* after which a request's time-out makes us ask */
-#define STREAM_OFFSET 2     /* of the stream in an envelope's header */
+#define READ_MOST     524288 /* where large answers come one behind the other */
+#define TLS_AT_ONCE   16384  /* on the stack */
+#define READS_A_TURN  16     /* then others of the loop have theirs */
+#define SILENCE_MS    1000   /* after which a request's time-out makes us ask */
+#define STREAM_OFFSET 2      /* of the stream in an envelope's header */
 
 enum state {
 	CONNECTING,
@@ -45,6 +46,7 @@ struct cql_conn {
 	size_t unsent_at;        /* of it, what the system took */
 	uint64_t flushes;        /* how often `envelopes` was framed */
 	uint64_t read_ms;        /* when bytes came last */
+	size_t read_size;        /* bytes of the next read: READ_AT_ONCE to READ_MOST */
 	struct cql_call heartbeat;
 	bool is_heartbeat_out;
 	enum cql_failure failure; /* what kind of an end it was, and … */
@@ -499,10 +501,10 @@ static size_t receive(struct cql_conn *conn, char *to, size_t size)
 	return (size_t)got;
 }
 
-/* Where READ_AT_ONCE plain bytes may go; NULL: the connection has ended. */
-static char *reserve(struct cql_conn *conn)
+/* Where `len` plain bytes may go; NULL: the connection has ended. */
+static char *reserve(struct cql_conn *conn, size_t len)
 {
-	char *to = cql_decoder_reserve(&conn->decoder, READ_AT_ONCE);
+	char *to = cql_decoder_reserve(&conn->decoder, len);
 	if (to == NULL)
 		fail(conn, CQL_FAILURE_NOMEM, TD_NOMEM, "no memory for an answer");
 	return to;
@@ -514,14 +516,25 @@ static void take_plain(struct cql_conn *conn, size_t len)
 	take_frames(conn);
 }
 
+/* Whoever is sent much reads much at once: the less often is a piece of a segment moved. */
+static void adapt_read_size(struct cql_conn *conn, size_t got)
+{
+	if (got == conn->read_size && conn->read_size < READ_MOST)
+		conn->read_size *= 2;
+	else if (got < conn->read_size / 4 && conn->read_size > READ_AT_ONCE)
+		conn->read_size /= 2;
+}
+
 /* False: nothing more is there now, or the connection has ended. */
 static bool read_plain(struct cql_conn *conn)
 {
-	char *to = reserve(conn);
-	size_t got = to != NULL ? receive(conn, to, READ_AT_ONCE) : 0;
+	size_t size = conn->read_size;
+	char *to = reserve(conn, size);
+	size_t got = to != NULL ? receive(conn, to, size) : 0;
+	adapt_read_size(conn, got);
 	if (got > 0)
 		take_plain(conn, got);
-	return conn->state != CLOSED && got == READ_AT_ONCE;
+	return conn->state != CLOSED && got == size;
 }
 
 /* ---- reading what is encrypted */
@@ -547,7 +560,7 @@ static void shake_tls(struct cql_conn *conn)
 /* False: all was taken, or the connection has ended. */
 static bool take_decrypted(struct cql_conn *conn)
 {
-	char *to = reserve(conn);
+	char *to = reserve(conn, READ_AT_ONCE);
 	if (to == NULL)
 		return false;
 	size_t len = 0, before = conn->unsent.len;
@@ -693,6 +706,7 @@ enum td_status cql_conn_open(
 	conn->connect_timer.fire = time_out_connect;
 	conn->heartbeat_timer.fire = beat;
 	conn->read_ms = cql_loop_now_ms(config->loop);
+	conn->read_size = READ_AT_ONCE;
 	cql_decoder_init(&conn->decoder, config->body_most);
 	/* One more for the heartbeat. */
 	enum td_status status = cql_streams_init(

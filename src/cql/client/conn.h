@@ -117,7 +117,7 @@ size_t cql_conn_in_flight(const struct cql_conn *conn);
 /* Those that were given up and are not answered yet. */
 size_t cql_conn_orphans(const struct cql_conn *conn);
 
-/* "127.0.0.1:9042"; as long as the connection. */
+/* "127.0.0.1:9042" in CQL_ADDRESS_TEXT_SIZE bytes; as long as the connection. */
 const char *cql_conn_address(const struct cql_conn *conn);
 
 #endif

@@ -123,8 +123,7 @@ static void fail_stopped(struct cql_execution *x)
 
 static void note_address(const struct cql_attempt *attempt)
 {
-	(void)snprintf(attempt->x->address, sizeof(attempt->x->address), "%s",
-		cql_conn_address(attempt->conn));
+	memcpy(attempt->x->address, cql_conn_address(attempt->conn), CQL_ADDRESS_TEXT_SIZE);
 }
 
 /* What a frame says; it stays as long as the answer. */
