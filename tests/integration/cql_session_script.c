@@ -10,7 +10,8 @@
  *   free NAME
  *   send ID NAME=VALUE…    idempotent timeout page timestamp trace times again statement values
  *                          batch (names of statements) text (the last: the rest of the line)
- *   close                  closed
+ *   fault FIRST COUNT      of the session's own allocations from now on, COUNT from the FIRST on
+ * fail close                  closed
  *
  * A request ends with "done ID STATUS may=0|1 native=N agreed=0|1 at=ADDRESS warnings=N columns=A,B
  * rows=1|2,3|4 error=TEXT"; with times=N there are N of them, at once; with again=N it is sent N
@@ -21,6 +22,7 @@
 #include "cql/cql.h"
 #include "work/lock.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +51,27 @@ static struct {
 	char *words[WORDS_MOST];
 	size_t count;
 } probe;
+
+/* ---- memory */
+
+static _Atomic size_t asked, first_fault, faults;
+static _Thread_local bool is_exempt; /* this program's own allocations */
+
+static bool gate(void)
+{
+	if (is_exempt)
+		return true;
+	size_t n = atomic_fetch_add(&asked, 1) + 1, first = atomic_load(&first_fault);
+	return first == 0 || n < first || n >= first + atomic_load(&faults);
+}
+
+static void set_fault(void)
+{
+	atomic_store(&first_fault, 0);
+	atomic_store(&faults, strtoul(probe.words[2], NULL, 10));
+	atomic_store(&asked, 0);
+	atomic_store(&first_fault, strtoul(probe.words[1], NULL, 10));
+}
 
 /* ---- words */
 
@@ -274,7 +297,9 @@ static void on_done(struct cql_query *query, const struct cql_answer *answer)
 		cql_session_send(query->session, query);
 		return;
 	}
+	is_exempt = true;
 	print_answer(item, answer);
+	is_exempt = false;
 	td_buf_done(&item->values);
 	td_free(item->text);
 	td_free(item);
@@ -368,6 +393,8 @@ static void run_request_command(const char *what)
 		free_statement(find_statement(probe.words[1], strlen(probe.words[1])));
 	else if (strcmp(what, "send") == 0)
 		send_items();
+	else if (strcmp(what, "fault") == 0 && probe.count == 3)
+		set_fault();
 	else
 		(void)printf("what? %s\n", what);
 }
@@ -397,6 +424,8 @@ int main(void)
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t len;
+	td_alloc_set_gate(gate);
+	is_exempt = true;
 	while ((len = getline(&line, &room, stdin)) > 0) {
 		if (line[len - 1] == '\n')
 			line[len - 1] = '\0';

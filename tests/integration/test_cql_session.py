@@ -1,6 +1,7 @@
 """A session of the CQL client (src/cql/client/session.h) with nodes that do what real ones cannot be
 made to do: what is sent where, how often, and how each request ends."""
 
+import dataclasses
 import os
 import socket
 import struct
@@ -27,6 +28,7 @@ UNAVAILABLE, OVERLOADED, BOOTSTRAPPING, TRUNCATE = 0x1000, 0x1001, 0x1002, 0x100
 WRITE_TIMEOUT, READ_TIMEOUT, READ_FAILURE, WRITE_FAILURE = 0x1100, 0x1200, 0x1300, 0x1500
 SERVER, SYNTAX, INVALID, UNPREPARED = 0, 0x2000, 0x2200, 0x2500
 DETAIL = struct.pack(">Hii", 6, 1, 2)  # consistency, two numbers
+SHORTENED = "" if LONG else " (shortened: TD_LONG=1 for all)"
 QUICK = {"backoff_first_ms": 20, "backoff_most_ms": 100, "backoff_setting_ms": 100}
 LIMIT = 30                 # seconds until something must have happened
 SLACK = 5 if LONG else 10  # seconds that a busy machine may take for what takes none
@@ -830,3 +832,161 @@ def test_closing_is_clean_at_any_moment(cluster, moment):
         for name, times in (("a", 300), ("b", 50), ("c", 3), ("p", 50)):
             for _ in range(times):
                 s.done(name)
+    print(f"closed after {13 * moment} ms{SHORTENED}")
+
+
+# ---- a life that is cut, or has no memory, somewhere
+
+def live(s, seconds=LIMIT):
+    """What a session does: each request ends, and what is idempotent ends well."""
+    s.statement("get", "SELECT v FROM t WHERE k = ?")
+    s.send("get", statement="get", values="x", idempotent=1, timeout=15000, times=2)
+    s.send("put", text="INSERT INTO t (k) VALUES (1)", timeout=15000)
+    return [s.done("get", seconds) for _ in range(2)], s.done("put", seconds)
+
+
+def lively():
+    node = FakeCassandra()
+    node.prepares("FROM t", binds=[("k", TEXT)], pk=[0], result=[("v", TEXT)])
+    node.on("FROM t", rows([("v", TEXT)], [(b"one",)]))
+    return node
+
+
+def spoil(node, change):
+    """`change(answer, number)` for every answer of the node."""
+    lock, numbers = threading.Lock(), []
+    old = list(node.rules)
+
+    def spoiled(request):
+        with lock:
+            numbers.append(1)
+            number = len(numbers) - 1
+        for what, answers, _ in old:
+            if node._fits(what, request):  # pylint: disable=protected-access
+                return [change(a, number) for a in answers]
+        return change(node._healthy(request), number)  # pylint: disable=protected-access
+    node.on(lambda r: True, spoiled)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_whole_life_byte_by_byte(version):
+    with lively() as node:
+        spoil(node, lambda answer, _: dataclasses.replace(answer, pieces=1))
+        with session(node, version=version, wait_ms=15000) as s:
+            gets, put = live(s)
+            assert [g.rows for g in gets] == [[("one",)]] * 2 and put.status == "OK"
+
+
+CUTS = range(0, 400, 1 if LONG else 97)
+
+
+@pytest.mark.parametrize("number", range(14))
+def test_a_whole_life_with_a_cut_anywhere(number):
+    """One of the answers is cut: all goes on over another connection, and nothing is run twice that
+    must not be."""
+    for cut in sorted({*CUTS, 0, 1, 8, 9, 13}):
+        with lively() as node:
+            spoil(node, lambda answer, n, cut=cut:
+                  dataclasses.replace(answer, cut=cut) if n == number else answer)
+            with session(node, wait_ms=15000, **QUICK) as s:
+                gets, put = live(s)
+                assert [g.rows for g in gets] == [[("one",)]] * 2, (number, cut, gets)
+                assert put.status == "OK" or put.may_have_run, (number, cut, put)
+                assert asked(node, "INTO t") <= 1
+    print(f"cuts at {len({*CUTS, 0, 1, 8, 9, 13})} places{SHORTENED}")
+
+
+@pytest.mark.parametrize("what", [OPTIONS, STARTUP, "SELECT cluster_name", "system.local",
+                                  "system.peers", "system_schema", PREPARE, EXECUTE])
+@pytest.mark.parametrize("cut", [0, 5, 11])
+def test_what_is_always_cut_ends_by_its_deadline(what, cut):
+    with lively() as node:
+        node.on(what, Answer(cut=cut))
+        with session(node, wait_ms=500, **QUICK) as s:
+            s.statement("get", "SELECT v FROM t WHERE k = ?")
+            begin = time.monotonic()
+            s.send("get", statement="get", values="x", idempotent=1, timeout=1000, times=2)
+            for _ in range(2):
+                assert s.done("get").status in ("UNAVAILABLE", "TIMEOUT", "CORRUPT")
+            assert time.monotonic() - begin < 1 + SLACK
+
+
+@pytest.mark.parametrize("start", range(1, 11 if LONG else 6))
+def test_no_memory_anywhere_ends_nothing_but_what_lacked_it(start):
+    """An allocation fails, or all do for a while: requests end, and the session goes on."""
+    for first in range(start, 260, 10 if LONG else 45):
+        for count in (1, 30) if LONG else (1 if first % 2 else 10,):
+            with lively() as node, session(opens=False) as s:
+                s.say(f"fault {first} {count}")
+                s.say("open", points=f"{node.address}:{node.port}", wait_ms=15000, **QUICK)
+                assert s.line("open ") == "open OK "
+                live(s)
+                s.say("fault 0 0")
+                wait_for(lambda: s.wait()[0] == "OK", LIMIT, "a connection")
+                assert s.run(statement="get", values="x").rows == [("one",)], (first, count)
+    print(f"every {10 if LONG else 45}th allocation from the {start}th on{SHORTENED}")
+
+
+# ---- rows that are none of a healthy cluster
+
+def _without(name):
+    def change(row):
+        row[name] = (row[name][0], None)
+    return change
+
+
+def _with(name, value):
+    def change(row):
+        row[name] = (row[name][0], value)
+    return change
+
+
+@pytest.mark.parametrize("change", [
+    _without("host_id"), _without("data_center"), _without("rack"), _without("tokens"),
+    _without("schema_version"), _without("native_address"), _with("native_address", b"\0" * 4),
+    _with("native_address", b"\0" * 16), _with("native_port", struct.pack(">i", 1)),
+    _with("tokens", struct.pack(">i", 1) + struct.pack(">i", 3) + b"abc"),
+    _with("data_center", b"\xff" * 3000), _with("host_id", b"\1" * 16)])
+def test_odd_rows_of_peers_do_no_harm(cluster, change):
+    for row in cluster.nodes[0].peers:
+        change(row)
+    with session(cluster.nodes[0], refresh_ms=50, **QUICK) as s:
+        s.ready()
+        looks = asked(cluster.nodes[0], "system.peers")
+        wait_for(lambda: asked(cluster.nodes[0], "system.peers") > looks + 5, LIMIT, "looks")
+        assert s.run(text="SELECT a FROM t").status == "OK"
+        assert len(cluster.nodes[0].accepted) == 2
+
+
+@pytest.mark.parametrize("change", [
+    _without("host_id"), _without("tokens"), _without("rack"), _without("rpc_address")])
+def test_odd_rows_of_local_do_no_harm(fake, change):
+    change(fake.local)
+    with session(fake, refresh_ms=50, **QUICK) as s:
+        s.ready()
+        wait_for(lambda: asked(fake, "system.peers") > 5, LIMIT, "looks")
+        assert s.run(text="SELECT a FROM t").status == "OK"
+        assert len(fake.accepted) == 2
+
+
+def test_a_node_without_a_row_of_itself_is_told_and_asked_again(fake):
+    fake.on("system.local WHERE key='local'", lambda r: (
+        fake._result(r) if "cluster_name" in r.text  # pylint: disable=protected-access
+        else rows([("key", TEXT)], [])))
+    with session(fake, **QUICK) as s:
+        status, text = s.wait()
+        assert status not in ("OK", "TIMEOUT") and f"{fake.address}:{fake.port}" in text
+        fake.rules.clear()
+        wait_for(lambda: s.wait()[0] == "OK", LIMIT, "a connection")
+
+
+def test_more_nodes_than_are_tried_in_a_round(fake):
+    """None of them but one is there; contact points still have their turn."""
+    fake.peers = [fake.row(f"127.1.{i // 200}.{i % 200 + 1}", port=1) for i in range(600)]
+    with session(fake, **QUICK) as s:
+        s.ready()
+        assert s.state()["nodes"] == "601"
+        fake.cut()
+        wait_for(lambda: len(fake.accepted) >= 4, LIMIT, "connections again")
+        s.ready()
+        assert s.run(text="SELECT a FROM t").status == "OK"

@@ -303,7 +303,7 @@ class FakeCassandra:
         self.versions, self.login, self.packs, self.tls = versions, login, packs, tls
         self.requests, self.rules, self.prepared, self.statements = [], [], {}, []
         self.connections = []
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a rule may ask for what a healthy node says
         self.address = address
         self.server = Fake(self._serve, address, port)
         self.accepted, self.port = self.server.accepted, self.server.port

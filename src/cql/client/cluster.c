@@ -138,7 +138,7 @@ static bool clear_address(struct cql_cluster *cluster, const char *text)
 	return true;
 }
 
-/* NULL: the address is another's, or no memory, and the next look tries again. */
+/* NULL: the address is another's, or no memory: cluster->lacks_memory. */
 static struct cql_node *new_node(struct cql_cluster *cluster, const struct row *row)
 {
 	struct cql_node *node = find(cluster, row->host, row->text);
@@ -148,6 +148,7 @@ static struct cql_node *new_node(struct cql_cluster *cluster, const struct row *
 		node = add_node(cluster, &row->address, row->tls_name);
 	else
 		cql_node_move(node, &row->address);
+	cluster->lacks_memory = cluster->lacks_memory || node == NULL;
 	return node != NULL ? note_row(cluster, node, row) : NULL;
 }
 
@@ -165,6 +166,7 @@ static void choose_dc(struct cql_cluster *cluster, const struct cql_view *m)
 static void place_nodes(struct cql_cluster *cluster, struct cql_view *m,
 	const struct cql_address *reached, const char *tls_name)
 {
+	cluster->lacks_memory = false;
 	for (size_t i = 0; i < cluster->node_count; i++)
 		cluster->nodes[i]->unlisted++;
 	for (size_t i = 0; i < m->node_count; i++) {
@@ -205,7 +207,6 @@ static void check_dc(struct cql_cluster *cluster, const struct cql_view *m)
 	bool has_local = false;
 	for (size_t i = 0; i < cluster->node_count; i++)
 		has_local = has_local || cluster->nodes[i]->is_local;
-	cluster->is_dc_missing = !has_local;
 	if (has_local) {
 		cql_failures_remove(&cluster->hub->failures, label);
 		return;
@@ -231,7 +232,10 @@ static void seen(struct cql_control *control, struct cql_view *view,
 	cql_view_free(cluster->view);
 	cluster->view = view;
 	place_nodes(cluster, view, address, tls_name);
-	check_dc(cluster, view);
+	if (cluster->lacks_memory)
+		cql_control_refresh(control); /* a node is missing: not for a minute */
+	else
+		check_dc(cluster, view);
 	for (size_t i = 0; i < cluster->node_count; i++) {
 		if (!cluster->nodes[i]->retry.is_set)
 			cql_node_connect(cluster->nodes[i]);

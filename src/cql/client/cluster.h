@@ -20,7 +20,7 @@ struct cql_cluster {
 	struct cql_view *view;                       /* NULL: nothing is known yet */
 	char local_dc[256];                          /* "": not known yet */
 	size_t turn;                                 /* requests begin with another node each */
-	bool is_dc_missing;                          /* no node is in local_dc */
+	bool lacks_memory;                           /* of the last look a node is missing */
 	void (*failed)(struct cql_cluster *cluster); /* every address was tried in vain */
 };
 
