@@ -24,6 +24,7 @@ BELOW = {
     "store": ["base", "work"],
     "store/sqlite": ["base", "work", "assets", "migrate", "store"],
     "store/postgres": ["base", "work", "assets", "migrate", "connect", "store"],
+    "store/cassandra": ["base", "work", "assets", "migrate", "connect", "cql", "cql/protocol", "cql/client", "store"],
     "catalogue": ["base", "assets", "work", "store"],
     "app": ["base", "store"],
     "http": ["base", "work"],
@@ -31,7 +32,7 @@ BELOW = {
     "api": ["base", "work", "assets", "store", "catalogue", "app", "http", "call"],
     "page": ["base", "assets", "work", "store", "catalogue", "app", "http", "call"],
     "service": ["base", "assets", "work", "connect", "settings", "migrate", "store", "store/sqlite", "store/postgres",
-                "catalogue", "app", "http", "call", "api", "page"],
+                "store/cassandra", "catalogue", "app", "http", "call", "api", "page"],
     "command": ["base", "assets", "work", "connect", "settings", "migrate", "store", "store/sqlite", "store/postgres",
                 "catalogue", "app", "service"],
     "": ["base", "command", "service"],  # main.c

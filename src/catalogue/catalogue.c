@@ -138,7 +138,27 @@ static bool give_rows(struct store_op *op, const struct store_catalogue *catalog
 	return !op->arena.failed;
 }
 
-static void say_populated(
+static void say_populated_content(
+	const struct catalogue_access *access, const struct store_catalogue *catalogue)
+{
+	struct td_buf line = TD_BUF_INIT;
+	say(access, "Populating subscription metadata...");
+	for (size_t i = 0; i < catalogue->metadata_count; i++) {
+		const struct store_metadata *m = &catalogue->metadata[i];
+		td_buf_printf(&line, "Upserted metadata: %.*s.%.*s", TD_SLICE_ARG(m->package_slug),
+			TD_SLICE_ARG(m->key));
+		say_to(access->say, access->say_ctx, &line);
+	}
+	for (size_t i = 0; i < catalogue->feature_count; i++) {
+		const struct store_feature *f = &catalogue->features[i];
+		td_buf_printf(&line, "Upserted feature: %.*s - %.*s", TD_SLICE_ARG(f->package_slug),
+			TD_SLICE_ARG(f->name));
+		say_to(access->say, access->say_ctx, &line);
+	}
+	td_buf_done(&line);
+}
+
+static void say_populated_packages(
 	const struct catalogue_access *access, const struct store_catalogue *catalogue)
 {
 	struct td_buf line = TD_BUF_INIT;
@@ -173,8 +193,10 @@ enum td_status catalogue_populate(const struct catalogue_access *access,
 		return td_err_set(err, TD_NOMEM, "no memory to populate the catalogue");
 	}
 	enum td_status status = store_call(access->store, &op, err);
-	if (status == TD_OK) {
-		say_populated(access, catalogue);
+	if (status == TD_OK && access->content_alone) {
+		say_populated_content(access, catalogue);
+	} else if (status == TD_OK) {
+		say_populated_packages(access, catalogue);
 	} else if (status == TD_EXISTS) {
 		say_existing(access, op->out.existing);
 		status = TD_OK;

@@ -18,6 +18,7 @@ struct catalogue_access {
 	struct store *store;
 	const struct td_clock *clock;
 	unsigned store_timeout_ms;
+	bool content_alone;    /* the store has no packages */
 	catalogue_say_fn *say; /* NULL: nobody listens */
 	void *say_ctx;
 };
@@ -30,7 +31,11 @@ enum td_status catalogue_load(const char *path, struct td_arena *arena, catalogu
 
 /* Writes `catalogue` into a store that has none. Says
  *   "Populating subscription packages...", then "Upserted package: free - Free" for each; or
- *   "Found 4 existing subscription packages, skipping population" (TD_OK too, nothing written). */
+ *   "Found 4 existing subscription packages, skipping population" (TD_OK too, nothing written).
+ * Of content alone it says
+ *   "Populating subscription metadata...", "Upserted metadata: free.tagline" for each,
+ *   "Upserted feature: free - SSO" for each; or
+ *   "Found existing subscription metadata, skipping population". */
 enum td_status catalogue_populate(const struct catalogue_access *access,
 	const struct store_catalogue *catalogue, struct td_err *err) TD_MUST_CHECK;
 

@@ -8,7 +8,7 @@ static int run_role(struct command_call *call, const struct service_role *role)
 	if (settings == NULL)
 		return code;
 	bool sqlite = settings_is_set(settings, SETTING_DATABASE_URL) && !settings->uses_postgres;
-	if (role->postgres && sqlite)
+	if (role == &service_role_back_postgres && sqlite)
 		code = command_fail(TD_EXIT_SETTING,
 			"DATABASE_URL: %s needs PostgreSQL; write "
 			"postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
@@ -22,6 +22,11 @@ static int run_role(struct command_call *call, const struct service_role *role)
 static int run_back_postgres(struct command_call *call)
 {
 	return run_role(call, &service_role_back_postgres);
+}
+
+static int run_back_cassandra(struct command_call *call)
+{
+	return run_role(call, &service_role_back_cassandra);
 }
 
 static int run_back_api(struct command_call *call)
@@ -43,6 +48,23 @@ const struct command command_back_postgres = {
 	.takes_settings = true,
 	.is_service = true,
 	.run = run_back_postgres,
+};
+
+const struct command command_back_cassandra = {
+	.name = "back-cassandra",
+	.summary = "Runs Cassandra's data service: connects, migrates, populates, stays.",
+	.about = "Connects in whatever order things start, makes the keyspace tools_dashboard and "
+		 "its tables,\n"
+		 "fills them, and reports health on port 8102. With nothing set it goes to "
+		 "cassandra:9042.",
+	.examples = "CASSANDRA_CONTACT_POINTS=cassandra tools-dashboard back-cassandra\t"
+		    "as in a Compose stack\n"
+		    "CASSANDRA_CONTACT_POINTS=a,b,c CASSANDRA_REPLICATION=dc1:3 tools-dashboard "
+		    "back-cassandra\t"
+		    "with three nodes, and a replica on each",
+	.takes_settings = true,
+	.is_service = true,
+	.run = run_back_cassandra,
 };
 
 const struct command command_back_api = {

@@ -8,7 +8,7 @@ static int populate(const struct settings *settings)
 	struct session session;
 	if (session_open(&session, settings, SESSION_MIGRATES, &err) != TD_OK)
 		return command_fail_err(exit_code_of_store(&err), &err);
-	int code = storage_populate(settings, session.store, &err);
+	int code = storage_populate(settings, session.store, /* content_alone= */ false, &err);
 	session_close(&session);
 	return code == TD_EXIT_DONE ? code : command_fail_err(code, &err);
 }

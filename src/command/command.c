@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* Words of the contract whose parts come with later versions. */
-static const char *const later_commands[] = {"back-cassandra", "doctor"};
+static const char *const later_commands[] = {"doctor"};
 
 const struct command *const *command_table(size_t *ret_count)
 {

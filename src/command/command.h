@@ -99,6 +99,7 @@ int command_unknown(const char *first);
 #define COMMAND_MAP(X)         \
 	X(serve)               \
 	X(back_postgres)       \
+	X(back_cassandra)      \
 	X(back_api)            \
 	X(migrate)             \
 	X(migrate_status)      \

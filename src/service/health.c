@@ -21,7 +21,7 @@ struct health {
 static struct health look(struct service *service)
 {
 	struct health health = {
-		.store_name = service->uses_postgres ? "postgresql" : "sqlite",
+		.store_name = service->database->name,
 		.needs_store = !service->role->edges,
 		.phase = SERVICE_STARTING,
 	};

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "migrate/migrate.h"
+#include "service/go_on.h"
 #include "settings/settings.h"
 #include "store/store.h"
 
@@ -17,18 +18,15 @@ enum td_status postgres_create(const struct settings *settings, const char *comm
  * TD_UNAVAILABLE: it could not be reached, which the log has said; TD_STOPPING. */
 enum td_status postgres_wait(struct store *store, struct td_err *err) TD_MUST_CHECK;
 
-/* Asked about every second; false: stop waiting. */
-typedef bool postgres_go_on_fn(void *ctx);
-
 /* Migrates, and after a lost connection again: as long as go_on says so; without one (a command),
  * on the schedule of CONNECT_*, then TD_UNAVAILABLE. TD_SCHEMA, TD_STOPPING, others as
  * migrate_run(). */
 enum td_status postgres_migrate(struct store *store, const struct settings *settings,
-	postgres_go_on_fn *go_on, void *go_on_ctx, struct td_err *err) TD_MUST_CHECK;
+	service_go_on_fn *go_on, void *go_on_ctx, struct td_err *err) TD_MUST_CHECK;
 
 /* Waits, with one line on the log, until others have brought the schema to ours at least.
  * TD_STOPPING, TD_SCHEMA. */
 enum td_status postgres_wait_for_schema(struct store *store, const struct settings *settings,
-	postgres_go_on_fn *go_on, void *go_on_ctx, struct td_err *err) TD_MUST_CHECK;
+	service_go_on_fn *go_on, void *go_on_ctx, struct td_err *err) TD_MUST_CHECK;
 
 #endif

@@ -382,9 +382,20 @@ static int fail_first(const struct td_err *err)
 	return err->code == TD_INVALID ? TD_EXIT_SETTING : TD_EXIT_FAILED;
 }
 
-const struct service_role service_role_serve = {"serve", true, true, false, 8100};
-const struct service_role service_role_back_postgres = {"back-postgres", false, true, true, 8101};
-const struct service_role service_role_back_api = {"back-api", true, false, false, 8100};
+const struct service_role service_role_serve = {"serve", true, true, NULL, 8100};
+const struct service_role service_role_back_postgres = {
+	"back-postgres", false, true, &service_postgres, 8101};
+const struct service_role service_role_back_cassandra = {
+	"back-cassandra", false, true, &service_cassandra, 8102};
+const struct service_role service_role_back_api = {"back-api", true, false, NULL, 8100};
+
+static const struct service_database *database_of(
+	const struct service_role *role, const struct settings *settings)
+{
+	if (role->database != NULL)
+		return role->database;
+	return settings->uses_postgres ? &service_postgres : &service_sqlite;
+}
 
 int serve_run(const struct service_role *role, const struct settings *settings,
 	const char *const *environment)
@@ -392,7 +403,7 @@ int serve_run(const struct service_role *role, const struct settings *settings,
 	struct td_err err = TD_ERR_INIT;
 	struct service service = {
 		.role = role,
-		.uses_postgres = role->postgres || settings->uses_postgres,
+		.database = database_of(role, settings),
 		.settings = settings,
 		.clock = &td_clock_system,
 		.reason = "the service is starting",

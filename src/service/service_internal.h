@@ -13,6 +13,7 @@
 #include "catalogue/refresh.h"
 #include "http/http.h"
 #include "page/page.h"
+#include "service/go_on.h"
 #include "service/notify.h"
 #include "service/serve.h"
 #include "service/sweeper.h"
@@ -24,6 +25,24 @@
 
 #include <stdatomic.h>
 
+/* What the start does with each kind of database. */
+struct service_database {
+	const char *name;  /* as health has it: "postgresql" */
+	const char *title; /* "PostgreSQL" */
+	/* A server: these four, as in postgres.h. NULL: a file, as in storage.h. */
+	enum td_status (*create)(const struct settings *settings, const char *command,
+		struct store **ret_store, struct td_err *err);
+	enum td_status (*wait)(struct store *store, struct td_err *err);
+	enum td_status (*migrate)(struct store *store, const struct settings *settings,
+		service_go_on_fn *go_on, void *go_on_ctx, struct td_err *err);
+	/* NULL: no role waits for the schema of others. */
+	enum td_status (*wait_for_schema)(struct store *store, const struct settings *settings,
+		service_go_on_fn *go_on, void *go_on_ctx, struct td_err *err);
+	bool has_records; /* users, subscriptions, a clock; else content alone */
+};
+
+extern const struct service_database service_sqlite, service_postgres, service_cassandra;
+
 enum service_phase {
 	SERVICE_STARTING,
 	SERVICE_READY,
@@ -33,7 +52,7 @@ enum service_phase {
 struct service {
 	/* Set before threads start, then read-only. */
 	const struct service_role *role;
-	bool uses_postgres;   /* else SQLite */
+	const struct service_database *database;
 	char application[64]; /* shown by the database */
 	const struct settings *settings;
 	const struct td_clock *clock;

@@ -3,7 +3,6 @@
 #include "catalogue/catalogue.h"
 #include "migrate/migrate.h"
 #include "service/exit_code.h"
-#include "service/postgres.h"
 #include "service/service_internal.h"
 #include "service/storage.h"
 
@@ -55,27 +54,31 @@ static bool open_sqlite(struct service *service)
 
 static bool bring_schema(struct service *service, struct td_err *err)
 {
+	const struct service_database *database = service->database;
 	enum td_status status;
 	if (service->role->migrates) {
 		service_set_reason(service, "the schema is being brought up to date");
-		status = postgres_migrate(
+		status = database->migrate(
 			service->store, service->settings, is_starting, service, err);
 	} else {
 		service_set_reason(
 			service, "waiting for the schema, which back-postgres or migrate brings");
-		status = postgres_wait_for_schema(
+		status = database->wait_for_schema(
 			service->store, service->settings, is_starting, service, err);
 	}
 	return status == TD_OK;
 }
 
 /* The store is there from the first attempt on, so that its health can be asked for. */
-static bool open_postgres(struct service *service)
+static bool open_server(struct service *service)
 {
+	const struct service_database *database = service->database;
 	struct td_err err = TD_ERR_INIT;
 	struct store *store = NULL;
-	service_set_reason(service, "PostgreSQL is being connected");
-	if (postgres_create(service->settings, service->application, &store, &err) != TD_OK) {
+	char reason[64];
+	(void)snprintf(reason, sizeof(reason), "%s is being connected", database->title);
+	service_set_reason(service, reason);
+	if (database->create(service->settings, service->application, &store, &err) != TD_OK) {
 		fail(service, exit_code_of_store(&err), &err);
 		return false;
 	}
@@ -83,7 +86,7 @@ static bool open_postgres(struct service *service)
 	/* Who stops the service interrupts the wait of a store that it sees. */
 	if (!is_starting(service))
 		return false;
-	enum td_status status = postgres_wait(store, &err);
+	enum td_status status = database->wait(store, &err);
 	if (status == TD_UNAVAILABLE) {
 		/* Why was said by then, with what to do. */
 		td_lock_take(&service->lock);
@@ -101,18 +104,20 @@ static bool open_postgres(struct service *service)
 
 static bool open_store(struct service *service)
 {
-	return service->uses_postgres ? open_postgres(service) : open_sqlite(service);
+	return service->database->create != NULL ? open_server(service) : open_sqlite(service);
 }
 
 static bool may_try_again(struct service *service, const struct td_err *err)
 {
 	bool away = err->code == TD_UNAVAILABLE || err->code == TD_TIMEOUT;
-	return service->uses_postgres && away && is_starting(service);
+	return service->database->create != NULL && away && is_starting(service);
 }
 
 static bool start_test_clock(struct service *service)
 {
 	struct td_err err = TD_ERR_INIT;
+	if (!service->database->has_records)
+		return true;
 	bool started = service_start_test_clock(service, &err);
 	while (!started && may_try_again(service, &err)) {
 		(void)poll(NULL, 0, AGAIN_MS);
@@ -129,10 +134,12 @@ static bool populate(struct service *service)
 	if (!service->role->migrates)
 		return true;
 	service_set_reason(service, "the packages are being written");
-	int code = storage_populate(service->settings, service->store, &err);
+	int code = storage_populate(
+		service->settings, service->store, !service->database->has_records, &err);
 	while (code != TD_EXIT_DONE && may_try_again(service, &err)) {
 		(void)poll(NULL, 0, AGAIN_MS);
-		code = storage_populate(service->settings, service->store, &err);
+		code = storage_populate(
+			service->settings, service->store, !service->database->has_records, &err);
 	}
 	if (code != TD_EXIT_DONE)
 		fail(service, code, &err);
@@ -170,7 +177,7 @@ static bool start_catalogue(struct service *service)
 		.store = service->store,
 		.holder = service->holder,
 		.clock = service->clock,
-		.source = service->uses_postgres ? "postgresql" : "sqlite",
+		.source = service->database->name,
 		.refresh_ms = (unsigned)service->settings->catalogue_refresh_ms,
 		.store_timeout_ms = (unsigned)service->settings->store_timeout_ms,
 		.report = report_catalogue,
@@ -223,7 +230,7 @@ static bool start_sweeper(struct service *service)
 		.has_test_clock = settings_is_set(service->settings, SETTING_TEST_CLOCK),
 		.report = report_sweep,
 	};
-	if (!service->role->migrates)
+	if (!service->role->migrates || !service->database->has_records)
 		return true;
 	if (sweeper_create(&config, &sweeper, &err) != TD_OK) {
 		fail(service, TD_EXIT_FAILED, &err);
@@ -247,7 +254,7 @@ static void wait_until_ready(struct service *service)
 	td_lock_give(&service->lock);
 	if (ready)
 		td_log(TD_LOG_INFO, "service.ready", "%s service initialized successfully",
-			service->uses_postgres ? "PostgreSQL" : "SQLite");
+			service->database->title);
 }
 
 void service_start(void *ctx)

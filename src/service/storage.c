@@ -34,7 +34,7 @@ static enum td_status schema_fits(
 	return status;
 }
 
-enum td_status storage_wait_for_schema(const struct settings *settings, storage_go_on_fn *go_on,
+enum td_status storage_wait_for_schema(const struct settings *settings, service_go_on_fn *go_on,
 	void *go_on_ctx, struct td_err *err)
 {
 	bool told = false, fits = false;
@@ -78,7 +78,8 @@ static void say_fault(void *ctx, const char *line)
 	td_log(TD_LOG_ERROR, "catalogue.wrong", "CATALOGUE_FILE: %s", line);
 }
 
-int storage_populate(const struct settings *settings, struct store *store, struct td_err *err)
+int storage_populate(const struct settings *settings, struct store *store, bool content_alone,
+	struct td_err *err)
 {
 	struct td_arena arena = TD_ARENA_INIT;
 	struct store_catalogue catalogue;
@@ -87,6 +88,7 @@ int storage_populate(const struct settings *settings, struct store *store, struc
 		.store = store,
 		.clock = &td_clock_system,
 		.store_timeout_ms = (unsigned)settings->store_timeout_ms,
+		.content_alone = content_alone,
 		.say = say_info,
 	};
 	enum td_status status = catalogue_load(settings->catalogue_file, &arena,

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "migrate/migrate.h"
+#include "service/go_on.h"
 #include "settings/settings.h"
 #include "store/sqlite/store_sqlite.h"
 #include "store/store.h"
@@ -16,17 +17,15 @@ struct store_sqlite_config storage_config(const struct settings *settings);
 enum td_status storage_open(const struct settings *settings, bool migrate, struct store **ret_store,
 	struct td_err *err) TD_MUST_CHECK;
 
-/* Asked about every half second; false: stop waiting. */
-typedef bool storage_go_on_fn(void *ctx);
-
 /* Waits, with one line on the log, until another process has made and migrated the file.
  * TD_STOPPING; others as store_sqlite_plan(). */
-enum td_status storage_wait_for_schema(const struct settings *settings, storage_go_on_fn *go_on,
+enum td_status storage_wait_for_schema(const struct settings *settings, service_go_on_fn *go_on,
 	void *go_on_ctx, struct td_err *err) TD_MUST_CHECK;
 
-/* Writes the catalogue of the settings into an empty store. An exit code; `err` where it is not 0:
- * TD_EXIT_SETTING where CATALOGUE_FILE is wrong (its faults were logged). */
-int storage_populate(
-	const struct settings *settings, struct store *store, struct td_err *err) TD_MUST_CHECK;
+/* Writes the catalogue of the settings (`content_alone`: without packages) into an empty store. An
+ * exit code; `err` where it is not 0: TD_EXIT_SETTING where CATALOGUE_FILE is wrong (its faults
+ * were logged). */
+int storage_populate(const struct settings *settings, struct store *store, bool content_alone,
+	struct td_err *err) TD_MUST_CHECK;
 
 #endif

@@ -52,7 +52,8 @@ void service_look_at_test_clock(struct service *service, uint64_t now_ms)
 {
 	struct store *store = service_store(service);
 	if (!calls_has_test_clock(service->calls) || store == NULL ||
-		now_ms < service->clock_due_ms || atomic_load(&service->looks_at_clock))
+		!service->database->has_records || now_ms < service->clock_due_ms ||
+		atomic_load(&service->looks_at_clock))
 		return;
 	service->clock_due_ms = now_ms + LOOK_MS;
 	struct store_op *op = store_op_new(STORE_CLOCK_GET);

@@ -189,7 +189,7 @@ void settings_free(struct settings *settings);
 enum td_status settings_postgres_password(const struct settings *settings, struct td_arena *arena,
 	const char **ret_password, struct td_err *err) TD_MUST_CHECK;
 
-/* The same for Cassandra: CASSANDRA_PASSWORD. */
+/* The same for Cassandra: CASSANDRA_PASSWORD. It is the caller's to wipe. */
 enum td_status settings_cassandra_password(const struct settings *settings, struct td_arena *arena,
 	const char **ret_password, struct td_err *err) TD_MUST_CHECK;
 

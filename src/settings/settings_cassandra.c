@@ -3,6 +3,7 @@
 #include "settings/settings_cluster.h"
 
 #include <ctype.h>
+#include <string.h>
 
 #define DEFAULT_PORT 9042
 
@@ -68,5 +69,13 @@ enum td_status settings_settle_cassandra(
 enum td_status settings_cassandra_password(const struct settings *settings, struct td_arena *arena,
 	const char **ret_password, struct td_err *err)
 {
-	return settings_read_again(settings, SETTING_CASSANDRA_PASSWORD, arena, ret_password, err);
+	const char *text = NULL;
+	enum td_status status = settings_read_again(
+		settings, SETTING_CASSANDRA_PASSWORD, arena, &text, err);
+	/* A copy: the caller wipes it. */
+	if (status == TD_OK)
+		*ret_password = text != NULL ? td_arena_strndup(arena, text, strlen(text)) : NULL;
+	if (status == TD_OK && arena->failed)
+		status = td_err_set(err, TD_NOMEM, "out of memory");
+	return status;
 }

@@ -41,7 +41,8 @@
 		"Address to listen on: an IPv4 or IPv6 address, or a name. `0.0.0.0` or `::` is "  \
 		"every interface.")                                                                \
 	X(PORT, port, INT, "8100", 0, 65535, NULL, 0, CORE, LISTEN,                                \
-		"Port to listen on (`back-postgres`: 8101 where none is set). 0 takes a free "     \
+		"Port to listen on (`back-postgres`: 8101, `back-cassandra`: 8102 where none is "  \
+		"set). 0 takes a free "                                                            \
 		"one; the line `Listening on` tells which.")                                       \
 	X(PUBLIC_URL, public_url, ORIGIN, NULL, 1, 512, NULL, 0, CORE, LISTEN,                     \
 		"Where browsers see this service, as `https://plans.example.com`. With https, "    \

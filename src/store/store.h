@@ -244,6 +244,10 @@ struct store_op {
 		struct store_user user;
 		struct store_api_key key;
 		unsigned parts; /* of enum store_parts */
+		/* For stores that read content by partition: the packages whose content is wanted;
+		 * NULL: of all that have some. Others take no notice. */
+		const struct td_slice *slugs;
+		size_t slug_count;
 		const struct store_catalogue *catalogue;
 		const struct store_change *changes;
 		size_t change_count;

@@ -78,6 +78,7 @@ int contract_run_users(void);
 int contract_run_keys(void);
 int contract_run_answers(void);
 int contract_run_catalogue(void);
+int contract_run_content(void);
 int contract_run_crowds(void);
 int contract_run_subscriptions(void);
 int contract_run_login(void);

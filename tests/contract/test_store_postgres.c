@@ -206,7 +206,7 @@ int main(void)
 		return 1;
 	contract_factory = &pgdb_factory;
 	int failed = contract_run_users() + contract_run_keys() + contract_run_answers() +
-		     contract_run_catalogue() + contract_run_crowds() +
+		     contract_run_catalogue() + contract_run_content() + contract_run_crowds() +
 		     contract_run_subscriptions() + contract_run_login() + run_postgres_only() +
 		     pgdb_run_repeats() + pgdb_run_locks() + pgdb_run_rows() +
 		     pgdb_run_connections() + pgdb_run_plans() + pgdb_run_events();

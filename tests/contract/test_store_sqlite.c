@@ -9,6 +9,6 @@ int main(void)
 		return 1;
 	contract_factory = &sqlitedb_factory;
 	return contract_run_users() + contract_run_keys() + contract_run_answers() +
-	       contract_run_catalogue() + contract_run_crowds() + contract_run_subscriptions() +
-	       contract_run_login();
+	       contract_run_catalogue() + contract_run_content() + contract_run_crowds() +
+	       contract_run_subscriptions() + contract_run_login();
 }

@@ -86,7 +86,7 @@ def test_wrong_usage_is_2_and_says_the_way_out(args, text):
     assert "hunter2" not in done.stderr and "\x1b" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["back-cassandra", "doctor"])
+@pytest.mark.parametrize("command", ["doctor"])
 def test_commands_of_later_versions_say_so(command):
     done = run(*command.split())
     assert (done.returncode, done.stdout) == (2, "")

@@ -180,6 +180,9 @@ static void test_contact_points_win_over_hosts(void **state)
 	assert_int_equal(s->cassandra.hosts[1].port, 1);
 	assert_int_equal(settings_cassandra_password(s, &arena, &password, NULL), TD_OK);
 	assert_string_equal(password, "secret");
+	explicit_bzero((char *)(uintptr_t)password, strlen(password));
+	assert_int_equal(settings_cassandra_password(s, &arena, &password, NULL), TD_OK);
+	assert_string_equal(password, "secret");
 	td_arena_done(&arena);
 	settings_free(s);
 	const char *const hosts[] = {"CASSANDRA_HOSTS=a", "CASSANDRA_CONTACT_POINTS=", NULL};

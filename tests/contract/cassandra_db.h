@@ -1,0 +1,16 @@
+/* A real Cassandra for the contract suite. */
+#ifndef TD_TESTS_CONTRACT_CASSANDRA_DB_H
+#define TD_TESTS_CONTRACT_CASSANDRA_DB_H
+
+#include "contract.h"
+
+extern const struct contract_factory cassdb_factory;
+
+/* Once for the program. */
+bool cassdb_start(void);
+void cassdb_stop(void);
+
+/* Another client's statement; must succeed. */
+void cassdb_exec(void *db, const char *cql);
+
+#endif
