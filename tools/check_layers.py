@@ -44,7 +44,7 @@ ONLY = {
     "sqlite3.h": ["store/sqlite"],
     "libpq-fe.h": ["store/postgres"],
     "lz4.h": ["cql/protocol"],
-    "openssl/": ["cql/client/tls.c"],
+    "openssl/": ["cql/client/openssl_library.h"],
     "pthread.h": ["work"],
     "threads.h": [],
     "semaphore.h": ["cql/examples"],

@@ -135,7 +135,7 @@ def test_what_is_no_node_is_named(start_server, tmp_path, row):
     def stack(thing):
         opened.append(thing)
         return thing
-    timeout = "1" if row[0] == "silent" else "5"
+    timeout = "2" if row[0] == "silent" else "5"
     first, last = failed(start_server, tmp_path, {
         "CASSANDRA_CONTACT_POINTS": make(stack), "CONNECT_TIMEOUT": timeout})
     for line in (first, last):

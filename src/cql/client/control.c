@@ -171,6 +171,16 @@ static void end_lookups(struct cql_timer *timer)
 	go_on(control);
 }
 
+/* A number is its own name: what failed there last was no look-up. */
+static bool is_its_address(const char *name, const struct cql_address *addresses, size_t count)
+{
+	char text[CQL_ADDRESS_TEXT_SIZE];
+	if (count != 1)
+		return false;
+	cql_address_format(&addresses[0], text);
+	return strcmp(text, name) == 0;
+}
+
 static void on_addresses(void *ctx, enum td_status status, const struct cql_address *addresses,
 	size_t count, const struct td_err *err)
 {
@@ -182,7 +192,7 @@ static void on_addresses(void *ctx, enum td_status status, const struct cql_addr
 	try->state = OVER;
 	if (status != TD_OK)
 		fail_lookup(try, err);
-	else
+	else if (!is_its_address(name, addresses, count))
 		cql_failures_remove(&control->hub->failures, name);
 	for (size_t i = 0; i < count; i++)
 		cql_control_add(control, &addresses[i], point->name);

@@ -308,6 +308,9 @@ static void describe(struct cql_session *session, struct cql_session_state *stat
 		.version = control != NULL ? cql_conn_version(control) : 0,
 	};
 	state->is_ready = state->nodes_up > 0;
+	td_lock_take(&session->lock);
+	state->rounds_lost = session->rounds_lost;
+	td_lock_give(&session->lock);
 	state->connections = control != NULL ? 1 : 0;
 	for (size_t i = 0; i < cluster->node_count; i++) {
 		state->nodes += cluster->nodes[i]->is_local ? 1 : 0;

@@ -136,6 +136,7 @@ struct cql_session_state {
 	size_t nodes_up;    /* of them */
 	size_t connections; /* ready ones, the control connection included */
 	size_t in_flight, waiting;
+	unsigned rounds_lost; /* how often every address was tried in vain, from the opening on */
 	enum cql_version version; /* of the control connection; 0: there is none */
 	char local_dc[256];       /* "" as long as it is not known */
 	char release[32];         /* of the server with the control connection: "4.1.9" */

@@ -1,6 +1,7 @@
 #include "cql/client/tls.h"
 
 #include "base/alloc.h"
+#include "cql/client/openssl_library.h"
 #include "cql/protocol/frame.h"
 #include "work/lock.h"
 
@@ -8,9 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -203,12 +201,15 @@ static enum td_status copy_paths(
 enum td_status cql_tls_create(
 	const struct cql_tls_config *config, struct cql_tls **ret_tls, struct td_err *err)
 {
+	enum td_status status = openssl_library_load(err);
+	if (status != TD_OK)
+		return status;
 	struct cql_tls *tls = td_alloc_zero(sizeof(*tls));
 	if (tls == NULL)
 		return no_memory(err);
 	tls->mode = config->mode;
 	td_lock_init(&tls->lock);
-	enum td_status status = copy_paths(tls, config, err);
+	status = copy_paths(tls, config, err);
 	if (status == TD_OK)
 		status = read_files(tls, &tls->context, tls->looks, err);
 	if (status == TD_OK)

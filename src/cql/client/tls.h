@@ -34,6 +34,7 @@ struct cql_tls;
  *   TD_INVALID  a file that holds no certificate or key, a key of another certificate, or with a
  *               password, one of cert_file and key_file without the other
  *   TD_IO       a file that cannot be read
+ *   TD_UNAVAILABLE  OpenSSL's library is not there
  *   TD_NOMEM */
 enum td_status cql_tls_create(const struct cql_tls_config *config, struct cql_tls **ret_tls,
 	struct td_err *err) TD_MUST_CHECK;

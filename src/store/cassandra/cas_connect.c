@@ -8,8 +8,6 @@
 #include <stdio.h>
 
 #define WATCH_MS 1000
-/* Of an attempt's time, what is left for the session to say what failed. */
-#define MARGIN_MS 200
 
 uint64_t cas_now_ms(void)
 {
@@ -81,7 +79,8 @@ static enum td_status open_session(struct cas_store *s, const char *keyspace, co
 	config.keyspace = keyspace;
 	config.tls = s->tls;
 	config.local_dc = s->config.local_dc;
-	config.connect_ms = timeout_ms > 2 * MARGIN_MS ? timeout_ms - MARGIN_MS : timeout_ms;
+	/* The rest of an attempt is for saying what failed. */
+	config.connect_ms = timeout_ms - timeout_ms / 5;
 	config.request_ms = (unsigned)s->config.store_timeout_ms;
 	config.notice = tells ? take_notice : NULL;
 	config.ctx = s;
@@ -114,14 +113,16 @@ enum td_status cas_open(struct cas_store *s, const char *keyspace, struct cql_se
 		status = open_session(s, keyspace, password, /* tells= */ false, &session, err);
 	wipe(password);
 	td_arena_done(&arena);
-	if (status == TD_OK)
-		status = cql_session_wait(session, (unsigned)s->config.connect_timeout_ms, err);
-	if (status != TD_OK) {
-		cql_session_close(session);
+	if (status != TD_OK)
 		return status;
+	status = cql_session_wait(session, (unsigned)s->config.connect_timeout_ms, err);
+	if (status == TD_OK) {
+		*ret_session = session;
+		return TD_OK;
 	}
-	*ret_session = session;
-	return TD_OK;
+	cql_session_close(session);
+	/* Whatever it is: it was connected a moment ago. */
+	return td_err_set(err, TD_UNAVAILABLE, "%s", err != NULL ? err->text : "");
 }
 
 /* ---- one attempt */
@@ -182,13 +183,26 @@ static enum td_status open_where_missing(
 	return TD_OK;
 }
 
-static enum td_status wait_ready(
-	struct cas_store *s, const struct connect_limit *limit, struct connect_failures *failures)
+/* In slices, because who wants it to end does not know of the session. */
+static enum td_status wait_ready(struct cas_store *s, const struct connect_limit *limit,
+	unsigned rounds_lost, struct connect_failures *failures)
 {
-	enum td_status status = TD_TIMEOUT;
-	for (int slice_ms; status == TD_TIMEOUT && (slice_ms = connect_limit_slice_ms(limit)) > 0;)
-		status = cql_session_wait(s->session, (unsigned)slice_ms, NULL);
-	return status == TD_OK ? TD_OK : collect_failures(s, s->session, failures);
+	struct cql_session_state state = {.rounds_lost = rounds_lost};
+	for (int slice_ms; state.rounds_lost == rounds_lost &&
+			   (slice_ms = connect_limit_slice_ms(limit)) > 0;) {
+		if (cql_session_wait(s->session, (unsigned)slice_ms, NULL) == TD_OK)
+			return TD_OK;
+		cql_session_state(s->session, &state);
+	}
+	return collect_failures(s, s->session, failures);
+}
+
+static unsigned rounds_lost(struct cas_store *s)
+{
+	struct cql_session_state state = {.rounds_lost = 0};
+	if (s->session != NULL)
+		cql_session_state(s->session, &state);
+	return state.rounds_lost;
 }
 
 static enum td_status attempt(
@@ -206,12 +220,13 @@ static enum td_status attempt(
 		return fail_with(s, CONNECT_UNREADABLE, err.text, failures);
 	}
 	note_password(s, password);
+	unsigned lost = rounds_lost(s);
 	status = open_where_missing(s, password, &err);
 	wipe(password);
 	td_arena_done(&arena);
 	if (status != TD_OK)
 		return fail_with(s, CONNECT_UNKNOWN, err.text, failures);
-	status = wait_ready(s, limit, failures);
+	status = wait_ready(s, limit, lost, failures);
 	s->was_up |= status == TD_OK;
 	if (!s->was_up)
 		drop_session(s);
