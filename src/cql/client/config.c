@@ -17,7 +17,7 @@ void cql_session_config_init(struct cql_session_config *config)
 		.request_ms = 12000, /* over the server's own 10 s: its reason is worth more */
 		.wait_ms = 1000,
 		.heartbeat_ms = 10000,
-		.heartbeat_timeout_ms = 5000,
+		.heartbeat_timeout_ms = 4000,
 		.backoff_first_ms = 100,
 		.backoff_most_ms = 1500,
 		.backoff_setting_ms = 10000,

@@ -17,7 +17,8 @@
 #define READ_MOST     524288 /* where large answers come one behind the other */
 #define TLS_AT_ONCE   16384  /* on the stack */
 #define READS_A_TURN  16     /* then others of the loop have theirs */
-#define SILENCE_MS    1000   /* after which a request's time-out makes us ask */
+#define SILENCE_MS    1000   /* after which a request's time-out makes us ask … */
+#define BUSY_MS       2000   /* … and after which requests under way do */
 #define STREAM_OFFSET 2      /* of the stream in an envelope's header */
 
 enum state {
@@ -357,10 +358,24 @@ static void take_answer(struct cql_conn *conn, const struct cql_frame *frame)
 
 /* ---- heartbeats: whether the server is there, where nothing else tells (v5.spec section 4.1.2) */
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Whoever waits for an answer learns sooner that nobody is there. */
+static uint64_t silence_allowed(const struct cql_conn *conn)
+{
+	uint64_t heartbeat_ms = conn->config.heartbeat_ms;
+	return cql_conn_in_flight(conn) > 0 ? least(heartbeat_ms, BUSY_MS) : heartbeat_ms;
+}
+
+/* A look at it: requests may be under way by then. */
 static void set_heartbeat(struct cql_conn *conn)
 {
+	uint64_t now_ms = cql_loop_now_ms(conn->config.loop);
 	cql_loop_set_timer(conn->config.loop, &conn->heartbeat_timer,
-		conn->read_ms + conn->config.heartbeat_ms);
+		least(conn->read_ms + conn->config.heartbeat_ms, now_ms + BUSY_MS / 2));
 }
 
 static void heartbeat_done(struct cql_call *call, const struct cql_reply *reply)
@@ -392,7 +407,7 @@ static void send_heartbeat(struct cql_conn *conn)
 static void beat(struct cql_timer *timer)
 {
 	struct cql_conn *conn = TD_CONTAINER_OF(timer, struct cql_conn, heartbeat_timer);
-	if (cql_loop_now_ms(conn->config.loop) < conn->read_ms + conn->config.heartbeat_ms)
+	if (cql_loop_now_ms(conn->config.loop) < conn->read_ms + silence_allowed(conn))
 		set_heartbeat(conn);
 	else
 		send_heartbeat(conn);

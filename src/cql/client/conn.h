@@ -55,7 +55,8 @@ struct cql_conn_config {
 				 the address */
 	struct cql_handshake_config handshake;
 	unsigned connect_ms;   /* for all that comes before the first request */
-	unsigned heartbeat_ms; /* so long nothing was read: ask whether the server is there */
+	unsigned heartbeat_ms; /* so long nothing was read: ask whether the server is there; 2000
+				  at most where requests are under way */
 	unsigned heartbeat_timeout_ms; /* so long no answer to that: the connection ends */
 	size_t in_flight_most;         /* requests; with the next and 1, up to CQL_STREAMS_MOST */
 	size_t orphans_most;           /* given up and never answered: more end the connection */

@@ -67,11 +67,12 @@ struct cql_session_config {
 	size_t answer_most;        /* bytes of one answer */
 
 	/* Milliseconds. */
-	unsigned connect_ms;           /* one attempt at one address, the handshake included */
-	unsigned stagger_ms;           /* until the next address is tried beside the first */
-	unsigned request_ms;           /* a request that sets no timeout_ms */
-	unsigned wait_ms;              /* a request while there is no connection at all */
-	unsigned heartbeat_ms;         /* of silence, until a node is asked whether it is there */
+	unsigned connect_ms;   /* one attempt at one address, the handshake included */
+	unsigned stagger_ms;   /* until the next address is tried beside the first */
+	unsigned request_ms;   /* a request that sets no timeout_ms */
+	unsigned wait_ms;      /* a request while there is no connection at all */
+	unsigned heartbeat_ms; /* of silence, until a node is asked whether it is there; 2000 at
+				  most while requests wait for it */
 	unsigned heartbeat_timeout_ms; /* until it has answered that */
 	unsigned backoff_first_ms;     /* between attempts at a node; doubles … */
 	unsigned backoff_most_ms;      /* … up to this */

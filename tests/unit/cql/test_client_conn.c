@@ -596,6 +596,23 @@ static void test_a_heartbeat_without_an_answer_ends_it(void **state)
 	finish(&s);
 }
 
+/* Long before the minute is over that an idle one may be silent. */
+static void test_a_request_under_way_makes_it_ask_sooner(void **state)
+{
+	(void)state;
+	struct scene s;
+	begin(&s);
+	s.config.heartbeat_timeout_ms = 20;
+	s.items[0].timeout_ms = 50000;
+	connect_and_shake_hands(&s);
+	send_items(&s, 0, 1);
+	EXPECT(&s, QUERY);
+	wait_flag(&s.is_closed);
+	assert_int_equal(s.items[0].status, TD_UNAVAILABLE);
+	assert_non_null(strstr(s.closed_err.text, "heartbeat"));
+	finish(&s);
+}
+
 /* Nobody knows the connection yet. */
 static void test_an_event_may_overtake_the_answer_to_register(void **state)
 {
@@ -657,6 +674,7 @@ int main(void)
 		cmocka_unit_test(test_a_password_that_nobody_asks_for_is_noticed),
 		cmocka_unit_test(test_a_heartbeat_that_is_answered_keeps_it),
 		cmocka_unit_test(test_a_heartbeat_without_an_answer_ends_it),
+		cmocka_unit_test(test_a_request_under_way_makes_it_ask_sooner),
 		cmocka_unit_test(test_an_event_may_overtake_the_answer_to_register),
 		cmocka_unit_test(test_events_come_without_being_asked_for),
 	};
