@@ -164,7 +164,7 @@ def test_a_prepare_that_is_never_answered_holds_up_each_request_to_its_own_deadl
         s.send("short", statement="put", values="x", timeout=200)
         s.send("long", statement="put", values="x", timeout=900)
         at, _ = s.timed("done short TIMEOUT may=0")
-        assert 0.19 < at - begin < 0.9
+        assert 0.19 < at - begin < 0.2 + SLACK
         at, _ = s.timed("done long TIMEOUT may=0")
         assert 0.89 < at - begin < 0.9 + SLACK
     assert asked(fake, "INTO t", EXECUTE) == 0
@@ -328,7 +328,7 @@ def test_a_silent_node_costs_each_request_its_own_deadline_only(fake):
         s.send("a", text="SELECT a FROM t", timeout=300, idempotent=1)
         s.send("b", text="SELECT a FROM t", timeout=700)
         at, line = s.timed("done a TIMEOUT may=1")
-        assert 0.29 < at - begin < 0.7 and f"{fake.address}:{fake.port}" in line
+        assert 0.29 < at - begin < 0.3 + SLACK and f"{fake.address}:{fake.port}" in line
         at, _ = s.timed("done b TIMEOUT may=1")
         assert 0.69 < at - begin < 0.7 + SLACK
         assert s.run(text="SELECT a FROM other").status == "OK"
@@ -337,7 +337,7 @@ def test_a_silent_node_costs_each_request_its_own_deadline_only(fake):
 
 def test_a_stream_is_not_used_again_before_its_answer(fake):
     """Late answers belong to nobody, and no request gets one that is not its own."""
-    fake.on("FROM slow", rows([("a", TEXT)], [(b"slow",)], delay=1.0))
+    fake.on("FROM slow", rows([("a", TEXT)], [(b"slow",)], delay=3.0))
     fake.on("FROM quick", rows([("a", TEXT)], [(b"quick",)]))
     with session(fake, in_flight_most=40) as s:
         s.ready()
@@ -347,9 +347,11 @@ def test_a_stream_is_not_used_again_before_its_answer(fake):
         for _ in range(100):
             assert s.run(text="SELECT a FROM quick").rows == [("quick",)]
         given_up = {r.stream for r in fake.requests if "FROM slow" in r.text}
-        before = {r.stream for r in fake.requests if "FROM quick" in r.text}
+        begin = min(r.at for r in fake.requests if "FROM slow" in r.text)
+        before = {r.stream for r in fake.requests
+                  if "FROM quick" in r.text and r.at < begin + 2.9}
         assert len(given_up) == 20 and not given_up & before
-        time.sleep(1.2)  # all late answers are here
+        time.sleep(max(0, begin + 3.5 - time.monotonic()))  # all late answers are here
         s.send("many", text="SELECT a FROM quick", times=39)
         assert {s.done("many").rows[0][0] for _ in range(39)} == {"quick"}
         assert len(fake.accepted) == 2
@@ -368,7 +370,7 @@ def test_too_many_requests_without_an_answer_end_the_connection(fake):
 
 
 def test_a_heartbeat_ends_a_node_that_is_silent(fake):
-    with session(fake, heartbeat_ms=200, heartbeat_timeout_ms=300, **QUICK) as s:
+    with session(fake, heartbeat_ms=200, heartbeat_timeout_ms=1000, **QUICK) as s:
         s.ready().line("notice READY ")
         fake.on(lambda r: True, SILENCE)
         line = s.line("notice DOWN ")
@@ -395,7 +397,7 @@ def test_without_any_connection_a_request_waits_for_wait_ms_at_most():
 
 
 def test_what_waits_is_bounded_and_not_lost(fake):
-    fake.on("FROM t", Answer(delay=0.05))
+    fake.on("FROM t", Answer(delay=0.3))
     with session(fake, in_flight_most=4, waiting_most=20) as s:
         s.ready()
         s.send("a", text="SELECT a FROM t", times=30)
@@ -462,16 +464,14 @@ def test_answers_that_cannot_be_read_are_not_asked_for_for_ever(cluster):
 
 def test_a_slow_node_is_helped_by_a_second_one(cluster):
     slow = cluster.nodes[0]
-    slow.on("FROM t", rows([("a", TEXT)], [(b"slow",)], delay=1.0))
+    slow.on("FROM t", rows([("a", TEXT)], [(b"slow",)], delay=3.0))
     for node in cluster.nodes[1:]:
         node.on("FROM t", rows([("a", TEXT)], [(b"quick",)]))
     with ready(cluster, speculative_ms=100) as s:
-        begin = time.monotonic()
         for _ in range(6):
             assert s.run(text="SELECT a FROM t", idempotent=1).rows == [("quick",)]
         assert asked(slow, "FROM t") >= 1
-        assert time.monotonic() - begin < 6
-        time.sleep(1.1)  # the late answers come
+        time.sleep(3.2)  # the late answers come
         for _ in range(30):
             s.send("other", text="SELECT b FROM other")
         assert {s.done("other").columns[0] for _ in range(30)} == {"b"}
@@ -480,7 +480,7 @@ def test_a_slow_node_is_helped_by_a_second_one(cluster):
 
 def test_only_what_is_idempotent_is_asked_for_twice(cluster):
     for node in cluster.nodes:
-        node.on("INTO t", Answer(delay=0.5))
+        node.on("INTO t", Answer(delay=1.5))
     with ready(cluster, speculative_ms=50) as s:
         assert s.run(text="INSERT INTO t (k) VALUES (1)").status == "OK"
         assert total(cluster, "INTO t") == 1

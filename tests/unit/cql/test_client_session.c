@@ -160,8 +160,7 @@ static void test_it_may_be_closed_at_once(void **state)
 	for (int i = 0; i < 50; i++) {
 		struct cql_statement *statement = NULL;
 		struct cql_session *session = open_session();
-		assert_int_equal(
-			cql_statement_create(session, "SELECT", &statement, NULL), TD_OK);
+		assert_int_equal(cql_statement_create(session, "SELECT", &statement, NULL), TD_OK);
 		cql_statement_free(statement);
 		cql_statement_free(NULL);
 		cql_session_close(session);
