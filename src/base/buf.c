@@ -14,6 +14,13 @@ void td_buf_done(struct td_buf *b)
 	*b = (struct td_buf){.limit = b->limit};
 }
 
+void td_buf_wipe(struct td_buf *b)
+{
+	if (b->ptr != NULL)
+		explicit_bzero(b->ptr, b->cap);
+	td_buf_reset(b);
+}
+
 void td_buf_reset(struct td_buf *b)
 {
 	b->len = 0;

@@ -25,6 +25,9 @@ struct td_buf {
 
 void td_buf_done(struct td_buf *b);
 
+/* Overwrites its memory, where a secret has been. Empty again. */
+void td_buf_wipe(struct td_buf *b);
+
 /* Empty again and not failed; keeps its memory. */
 void td_buf_reset(struct td_buf *b);
 

@@ -193,9 +193,9 @@ def test_a_mistake_in_a_statement_comes_with_its_first_request(fake):
 
 # error, its rest, is it tried elsewhere: (idempotent, not idempotent), may it have run
 TABLE = [
-    (UNAVAILABLE, DETAIL, (True, True), False),
+    (UNAVAILABLE, DETAIL, (True, False), True),
     (BOOTSTRAPPING, b"", (True, True), False),
-    (OVERLOADED, b"", (True, False), False),
+    (OVERLOADED, b"", (True, False), True),
     (TRUNCATE, b"", (True, False), True),
     (SERVER, b"", (True, False), True),
     (WRITE_TIMEOUT, DETAIL + string("SIMPLE"), (True, False), True),

@@ -96,6 +96,7 @@ static void copy_error(struct cql_response *r, const struct cql_answer *answer)
 {
 	r->err = *answer->err;
 	r->answer.err = &r->err;
+	r->answer.before = td_arena_slice(&r->arena, answer->before);
 	if (answer->error == NULL)
 		return;
 	r->error = *answer->error;

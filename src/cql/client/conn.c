@@ -1,13 +1,12 @@
 #include "cql/client/conn.h"
 
 #include "base/alloc.h"
+#include "cql/client/socket.h"
 #include "cql/client/streams.h"
 #include "cql/protocol/decoder.h"
 #include "cql/protocol/segment.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,6 +18,7 @@
 #define READS_A_TURN  16     /* then others of the loop have theirs */
 #define SILENCE_MS    1000   /* after which a request's time-out makes us ask … */
 #define BUSY_MS       2000   /* … and after which requests under way do */
+#define ORPHAN_MS     3000   /* so long none of those that were given up was answered */
 #define STREAM_OFFSET 2      /* of the stream in an envelope's header */
 
 enum state {
@@ -47,6 +47,9 @@ struct cql_conn {
 	size_t unsent_at;        /* of it, what the system took */
 	uint64_t flushes;        /* how often `envelopes` was framed */
 	uint64_t read_ms;        /* when bytes came last */
+	bool is_wiped;           /* of what the handshake sent */
+	uint64_t orphan_ms;      /* when the first request was given up, or one of them answered
+				    last */
 	size_t read_size;        /* bytes of the next read: READ_AT_ONCE to READ_MOST */
 	struct cql_call heartbeat;
 	bool is_heartbeat_out;
@@ -65,8 +68,19 @@ static void end_call(struct cql_call *call, enum td_status status, const struct 
 	call->done(call, &reply);
 }
 
+/* A password may have been in them. */
+static void wipe(struct cql_conn *conn)
+{
+	conn->is_wiped = true;
+	td_buf_wipe(&conn->envelopes);
+	td_buf_wipe(&conn->framed);
+	td_buf_wipe(&conn->unsent);
+}
+
 static void free_conn(struct cql_conn *conn)
 {
+	if (!conn->is_wiped)
+		wipe(conn);
 	cql_tls_session_free(conn->tls);
 	cql_decoder_done(&conn->decoder);
 	cql_streams_done(&conn->streams);
@@ -277,10 +291,21 @@ static void send_later(struct cql_conn *conn)
 
 /* ---- requests */
 
+/* Many are given up while a node pauses, or where another one was quicker; it is of no use any more
+ * where none of them is answered for a while. */
 static void check_orphans(struct cql_conn *conn)
 {
-	if (conn->state != CLOSED && conn->streams.orphans > conn->config.orphans_most)
+	bool is_stuck = conn->streams.orphans > conn->config.orphans_most &&
+			cql_loop_now_ms(conn->config.loop) >= conn->orphan_ms + ORPHAN_MS;
+	if (conn->state != CLOSED && is_stuck)
 		lose(conn, "too many requests were never answered");
+}
+
+static void give_up(struct cql_conn *conn, const struct cql_call *call)
+{
+	if (conn->streams.orphans == 0)
+		conn->orphan_ms = cql_loop_now_ms(conn->config.loop);
+	cql_streams_give_up(&conn->streams, call->stream);
 }
 
 static void ask_if_there(struct cql_conn *conn);
@@ -291,7 +316,7 @@ static void time_out(struct cql_timer *timer)
 	struct cql_conn *conn = call->conn;
 	struct td_err err = TD_ERR_INIT;
 	(void)td_err_set(&err, TD_TIMEOUT, "%s: no answer in time", conn->address);
-	cql_streams_give_up(&conn->streams, call->stream);
+	give_up(conn, call);
 	end_call(call, TD_TIMEOUT, &err);
 	ask_if_there(conn);
 	check_orphans(conn);
@@ -300,8 +325,7 @@ static void time_out(struct cql_timer *timer)
 void cql_conn_abandon(struct cql_conn *conn, struct cql_call *call)
 {
 	cql_loop_clear_timer(conn->config.loop, &call->deadline);
-	cql_streams_give_up(&conn->streams, call->stream);
-	check_orphans(conn);
+	give_up(conn, call);
 }
 
 static enum td_status send_on(
@@ -348,8 +372,10 @@ static void take_answer(struct cql_conn *conn, const struct cql_frame *frame)
 		end(conn, CQL_FAILURE_LOST);
 		return;
 	}
-	if (kind == CQL_STREAM_ORPHAN)
+	if (kind == CQL_STREAM_ORPHAN) {
+		conn->orphan_ms = cql_loop_now_ms(conn->config.loop);
 		return;
+	}
 	struct cql_call *call = owner;
 	cql_loop_clear_timer(conn->config.loop, &call->deadline);
 	const struct cql_reply reply = {.status = TD_OK, .frame = frame, .may_have_run = true};
@@ -407,6 +433,9 @@ static void send_heartbeat(struct cql_conn *conn)
 static void beat(struct cql_timer *timer)
 {
 	struct cql_conn *conn = TD_CONTAINER_OF(timer, struct cql_conn, heartbeat_timer);
+	check_orphans(conn);
+	if (conn->state == CLOSED)
+		return;
 	if (cql_loop_now_ms(conn->config.loop) < conn->read_ms + silence_allowed(conn))
 		set_heartbeat(conn);
 	else
@@ -428,6 +457,8 @@ static void ask_if_there(struct cql_conn *conn)
 static void become_ready(struct cql_conn *conn)
 {
 	conn->state = READY;
+	if (conn->unsent_at == conn->unsent.len)
+		wipe(conn);
 	cql_loop_clear_timer(conn->config.loop, &conn->connect_timer);
 	set_heartbeat(conn);
 	conn->config.ready(conn->config.ctx, conn);
@@ -625,20 +656,12 @@ static void time_out_connect(struct cql_timer *timer)
 
 static void fail_connect(struct cql_conn *conn, int error_number)
 {
-	enum cql_failure failure = CQL_FAILURE_UNREACHABLE;
-	if (error_number == ECONNREFUSED)
-		failure = CQL_FAILURE_REFUSED;
-	else if (error_number == ETIMEDOUT)
-		failure = CQL_FAILURE_NO_ANSWER;
-	fail_errno(conn, failure, error_number, "cannot connect");
+	fail_errno(conn, cql_socket_failure(error_number), error_number, "cannot connect");
 }
 
 static void finish_connect(struct cql_conn *conn)
 {
-	int error_number = 0;
-	socklen_t len = sizeof(error_number);
-	if (getsockopt(conn->watch.fd, SOL_SOCKET, SO_ERROR, &error_number, &len) != 0)
-		error_number = errno;
+	int error_number = cql_socket_error(conn->watch.fd);
 	if (error_number != 0) {
 		fail_connect(conn, error_number);
 		return;
@@ -670,16 +693,11 @@ static void look(struct cql_watch *watch, uint32_t events)
 /* On the loop even where connect() fails at once: ready and closed come on a later turn. */
 static enum td_status start_connect(struct cql_conn *conn, struct td_err *err)
 {
-	const struct cql_address *address = &conn->config.address;
-	int fd = socket(address->as.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd;
+	int error_number = cql_socket_connect(&conn->config.address, &fd);
 	if (fd < 0)
-		return td_err_errno(err, TD_NOMEM, errno, "%s: no socket", conn->address);
-	int on = 1;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+		return td_err_errno(err, TD_NOMEM, error_number, "%s: no socket", conn->address);
 	conn->watch.fd = fd;
-	int rc = connect(fd, &address->as.any, address->len);
-	int error_number = rc == 0 ? 0 : errno;
 	enum td_status status = cql_loop_watch(
 		conn->config.loop, &conn->watch, EPOLLIN | EPOLLOUT, err);
 	conn->wants_to_write = true;
@@ -696,15 +714,10 @@ static enum td_status begin_tls(
 {
 	if (config->tls == NULL)
 		return TD_OK;
-	char text[INET6_ADDRSTRLEN];
-	const struct cql_address *address = &config->address;
-	const void *bytes = address->as.any.sa_family == AF_INET6
-				    ? (const void *)&address->as.v6.sin6_addr
-				    : (const void *)&address->as.v4.sin_addr;
-	const char *name = config->tls_name;
-	if (name == NULL)
-		name = inet_ntop(address->as.any.sa_family, bytes, text, sizeof(text));
-	return cql_tls_session_new(config->tls, name != NULL ? name : "", &conn->tls, err);
+	char host[CQL_ADDRESS_TEXT_SIZE];
+	cql_address_host(&config->address, host);
+	const char *name = config->tls_name != NULL ? config->tls_name : host;
+	return cql_tls_session_new(config->tls, name, &conn->tls, err);
 }
 
 enum td_status cql_conn_open(

@@ -59,7 +59,8 @@ struct cql_conn_config {
 				  at most where requests are under way */
 	unsigned heartbeat_timeout_ms; /* so long no answer to that: the connection ends */
 	size_t in_flight_most;         /* requests; with the next and 1, up to CQL_STREAMS_MOST */
-	size_t orphans_most;           /* given up and never answered: more end the connection */
+	size_t orphans_most;           /* given up: more of them end the connection, where none was
+					  answered for three seconds */
 	size_t body_most;              /* bytes of an answer */
 	size_t unsent_most;            /* bytes that the system did not take yet */
 

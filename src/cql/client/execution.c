@@ -72,14 +72,15 @@ static void finish(struct cql_execution *x, const struct cql_answer *answer)
 	cql_executor_give_back(x); /* only now: what `answer` points to may lie in it */
 }
 
-/* "REASON; before that: REASON; REASON". */
+/* "REASON; before that: REASON; REASON", as far as it fits: the answer has all of them. */
 static void tell_history(struct cql_execution *x)
 {
+	struct td_err last = x->err;
 	const char *before = x->history.len > 0 ? td_buf_cstr(&x->history) : NULL;
 	if (before == NULL)
 		return;
-	size_t len = strlen(x->err.text);
-	(void)snprintf(x->err.text + len, sizeof(x->err.text) - len, "; before that: %s", before);
+	(void)td_err_set(&x->err, last.code, "%s; before that: %s", last.text, before);
+	x->err.native = last.native;
 }
 
 /* With x->err; `error` is the server's, or NULL. */
@@ -90,6 +91,7 @@ static void fail_with(struct cql_execution *x, const struct cql_error *error)
 		.status = x->err.code,
 		.err = &x->err,
 		.error = error,
+		.before = td_buf_slice(&x->history),
 		.may_have_run = x->may_have_run,
 		.address = x->address,
 	};
@@ -222,16 +224,33 @@ static void take_result(
 
 /* ---- after a failure */
 
-/* x->err is what the attempt ended with; what came before goes to the history. */
+/* True where the history has a sentence about the address that stands before x->err's. */
+static bool is_told(const struct cql_execution *x)
+{
+	const char *reason = strstr(x->err.text, ": ");
+	size_t len = reason != NULL ? (size_t)(reason - x->err.text) : strlen(x->err.text);
+	struct td_slice rest = td_buf_slice(&x->history), sentence;
+	while (td_slice_cut(&rest, ';', &sentence)) {
+		sentence = td_slice_trim(sentence);
+		if (sentence.len >= len && memcmp(sentence.ptr, x->err.text, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* x->err is what the attempt before ended with: one reason of each address is kept. */
 static void remember(struct cql_execution *x)
 {
-	if (x->err.code == TD_OK)
+	size_t len = x->history.len;
+	if (x->err.code == TD_OK || is_told(x))
 		return;
-	if (x->history.len > 0)
+	if (len > 0)
 		td_buf_put_str(&x->history, "; ");
 	td_buf_put_str(&x->history, x->err.text);
-	if (x->history.failed)
-		td_buf_reset(&x->history); /* too much: what comes now is of more use */
+	if (x->history.failed) { /* enough of them */
+		x->history.failed = false;
+		x->history.len = len;
+	}
 }
 
 static void go_on_after_pause(struct cql_timer *timer)
@@ -300,7 +319,6 @@ static struct cql_retry_case case_of(const struct cql_execution *x, bool of_prep
 {
 	return (struct cql_retry_case){
 		.is_idempotent = x->query->is_idempotent || of_prepare,
-		.is_batch = x->query->statement == NULL && x->query->batch != NULL && !of_prepare,
 		.failed = x->failed,
 	};
 }
@@ -320,7 +338,7 @@ static void take_error(struct cql_attempt *attempt, const struct cql_error *erro
 	remember(x);
 	(void)cql_error_tell(error, &x->err);
 	(void)td_err_context(&x->err, "%s", x->address);
-	if (!of_prepare && cql_error_may_have_run(error->code, c.is_batch))
+	if (!of_prepare && cql_error_may_have_run(error->code))
 		x->may_have_run = true;
 	decide(attempt, retry == CQL_RETRY_PREPARE ? CQL_RETRY_NEVER : retry, error);
 }
@@ -445,6 +463,15 @@ static enum td_status prepare(
 
 static void set_speculation(struct cql_execution *x);
 
+static bool has_open(const struct cql_execution *x, unsigned state)
+{
+	for (size_t i = 0; i < CQL_ATTEMPTS_MOST; i++) {
+		if ((unsigned)x->attempts[i].state == state)
+			return true;
+	}
+	return false;
+}
+
 static enum td_status send_request(struct cql_attempt *attempt, struct td_err *err)
 {
 	struct cql_execution *x = attempt->x;
@@ -463,6 +490,8 @@ static enum td_status send_request(struct cql_attempt *attempt, struct td_err *e
 	attempt->state = CQL_ATTEMPT_SENT;
 	if (statement != NULL && version == CQL_V5)
 		attempt->columns = cql_columns_hold(statement->columns);
+	if (!has_open(x, CQL_ATTEMPT_PREPARES))
+		cql_loop_clear_timer(loop_of(x), &x->guard); /* the connection has the deadline */
 	set_speculation(x);
 	return TD_OK;
 }

@@ -149,6 +149,16 @@ void cql_executor_pump(struct cql_executor *executor)
 	cql_loop_defer(executor->hub->loop, &executor->pump);
 }
 
+void cql_executor_note_lost(struct cql_executor *executor)
+{
+	struct cql_loop *loop = executor->hub->loop;
+	uint64_t until_ms = cql_loop_now_ms(loop) + executor->hub->config->wait_ms;
+	for (struct cql_execution *x = executor->wait_first; x != NULL; x = x->wait_next) {
+		if (x->timer.is_set && x->timer.due_ms > until_ms)
+			cql_loop_set_timer(loop, &x->timer, until_ms);
+	}
+}
+
 /* ---- */
 
 void cql_executor_init(

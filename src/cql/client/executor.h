@@ -42,6 +42,9 @@ void cql_executor_done(struct cql_executor *executor);
 /* Begins one; query->done comes on a later turn. */
 void cql_execute(struct cql_executor *executor, struct cql_query *query);
 
+/* No connection is left: who waits for room on one waits for wait_ms at most from now on. */
+void cql_executor_note_lost(struct cql_executor *executor);
+
 /* A connection is there, or has room again: those that wait go on, at the end of the turn. */
 void cql_executor_pump(struct cql_executor *executor);
 

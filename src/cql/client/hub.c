@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define ORPHANS_MOST 64
+#define ORPHANS_MOST 256
 #define UNSENT_MOST  (64u << 20) /* bytes on one connection that the system did not take */
 
 static struct cql_handshake_config handshake_of(

@@ -30,15 +30,22 @@ struct cql_lookup {
 	size_t count;
 };
 
+void cql_address_host(const struct cql_address *address, char out[CQL_ADDRESS_TEXT_SIZE])
+{
+	const void *bytes = address->as.any.sa_family == AF_INET6
+				    ? (const void *)&address->as.v6.sin6_addr
+				    : (const void *)&address->as.v4.sin_addr;
+	if (inet_ntop(address->as.any.sa_family, bytes, out, CQL_ADDRESS_TEXT_SIZE) == NULL)
+		(void)snprintf(out, CQL_ADDRESS_TEXT_SIZE, "?");
+}
+
 void cql_address_format(const struct cql_address *address, char out[CQL_ADDRESS_TEXT_SIZE])
 {
-	char text[INET6_ADDRSTRLEN] = "?";
+	char host[CQL_ADDRESS_TEXT_SIZE];
 	bool is_v6 = address->as.any.sa_family == AF_INET6;
-	const void *bytes = is_v6 ? (const void *)&address->as.v6.sin6_addr
-				  : (const void *)&address->as.v4.sin_addr;
-	(void)inet_ntop(address->as.any.sa_family, bytes, text, sizeof(text));
 	unsigned port = ntohs(is_v6 ? address->as.v6.sin6_port : address->as.v4.sin_port);
-	(void)snprintf(out, CQL_ADDRESS_TEXT_SIZE, is_v6 ? "[%s]:%u" : "%s:%u", text, port);
+	cql_address_host(address, host);
+	(void)snprintf(out, CQL_ADDRESS_TEXT_SIZE, is_v6 ? "[%.45s]:%u" : "%.45s:%u", host, port);
 }
 
 static void let_go(struct cql_lookup *l)

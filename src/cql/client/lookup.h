@@ -26,6 +26,9 @@ struct cql_address {
 /* "172.18.0.2:9042", "[::1]:9042". */
 void cql_address_format(const struct cql_address *address, char out[CQL_ADDRESS_TEXT_SIZE]);
 
+/* Without the port and brackets: "172.18.0.2", "::1". */
+void cql_address_host(const struct cql_address *address, char out[CQL_ADDRESS_TEXT_SIZE]);
+
 struct cql_lookup;
 
 /* On the loop, once, unless cql_lookup_cancel() came first.

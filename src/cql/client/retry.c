@@ -15,13 +15,6 @@ static bool is_data_missing(const struct cql_error *error)
 	return error->has_detail && error->received >= error->required && !error->data_present;
 }
 
-/* Nothing was run, unless it was for several partitions: the coordinator knew before. */
-static enum cql_retry after_unavailable(const struct cql_retry_case *c)
-{
-	bool is_safe = c->is_idempotent || (!c->is_batch && c->failed == 0);
-	return is_safe ? CQL_RETRY_NEXT : CQL_RETRY_NEVER;
-}
-
 static enum cql_retry after_fault(const struct cql_retry_case *c)
 {
 	return c->failed < FAULTS_MOST ? if_idempotent(c, CQL_RETRY_NEXT) : CQL_RETRY_NEVER;
@@ -43,10 +36,9 @@ enum cql_retry cql_retry_error(const struct cql_error *error, const struct cql_r
 		return CQL_RETRY_PREPARE;
 	case CQL_ERROR_BOOTSTRAPPING:
 		return CQL_RETRY_NEXT;
-	case CQL_ERROR_UNAVAILABLE:
-		return after_unavailable(c);
 	case CQL_ERROR_READ_TIMEOUT:
 		return after_read_timeout(error, c);
+	case CQL_ERROR_UNAVAILABLE:
 	case CQL_ERROR_WRITE_TIMEOUT:
 		return if_idempotent(c, CQL_RETRY_NEXT);
 	case CQL_ERROR_OVERLOADED:
@@ -69,13 +61,11 @@ enum cql_retry cql_retry_lost(
 	return may_have_run ? if_idempotent(c, CQL_RETRY_NEXT) : CQL_RETRY_NEXT;
 }
 
-bool cql_error_may_have_run(int32_t code, bool is_batch)
+bool cql_error_may_have_run(int32_t code)
 {
 	static const int32_t nothing_ran[] = {CQL_ERROR_PROTOCOL, CQL_ERROR_AUTHENTICATION,
 		CQL_ERROR_BOOTSTRAPPING, CQL_ERROR_SYNTAX, CQL_ERROR_UNAUTHORIZED,
 		CQL_ERROR_INVALID, CQL_ERROR_CONFIG, CQL_ERROR_EXISTS, CQL_ERROR_UNPREPARED};
-	if (code == CQL_ERROR_UNAVAILABLE || code == CQL_ERROR_OVERLOADED)
-		return is_batch;
 	for (size_t i = 0; i < TD_ARRAY_LEN(nothing_ran); i++) {
 		if (nothing_ran[i] == code)
 			return false;

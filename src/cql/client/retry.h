@@ -18,13 +18,12 @@ enum cql_retry {
 
 struct cql_retry_case {
 	bool is_idempotent;
-	bool is_batch;   /* of several partitions, perhaps: one may have been written already when
-			    the coordinator finds that it cannot write another */
 	unsigned failed; /* attempts before this one */
 };
 
 /* After a server's error. What is not idempotent is repeated only where the error says that
- * nothing was run, and once. */
+ * nothing was run. UNAVAILABLE and OVERLOADED do not say so: the coordinator looks again who is
+ * there for the second partition, and for the commit of an IF whose proposal was accepted. */
 enum cql_retry cql_retry_error(const struct cql_error *error, const struct cql_retry_case *c);
 
 /* Where no answer came, or none that can be read: `status` as in cql_reply, and TD_CORRUPT,
@@ -33,6 +32,6 @@ enum cql_retry cql_retry_lost(
 	enum td_status status, bool may_have_run, const struct cql_retry_case *c);
 
 /* False where a server's error of this code says that nothing was changed. */
-bool cql_error_may_have_run(int32_t code, bool is_batch);
+bool cql_error_may_have_run(int32_t code);
 
 #endif

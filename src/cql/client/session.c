@@ -96,7 +96,9 @@ static void nodes_changed(struct cql_hub *hub)
 		tell_lost(session);
 	if (is_ready)
 		cql_executor_pump(&session->executor);
-	else if (cql_cluster_is_down(&session->cluster))
+	else
+		cql_executor_note_lost(&session->executor);
+	if (!is_ready && cql_cluster_is_down(&session->cluster))
 		note_round_lost(session);
 }
 

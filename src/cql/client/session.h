@@ -214,9 +214,12 @@ struct cql_answer {
 	/* TD_OK, or why not: cql_error_status() of a server's error; TD_TIMEOUT; TD_UNAVAILABLE (no
 	 * connection, or lost); TD_BUSY (too many wait); TD_STOPPING; TD_INVALID, TD_TOOBIG. */
 	enum td_status status;
-	const struct td_err *err;      /* NULL where status is TD_OK; names every address tried */
+	const struct td_err *err;      /* NULL where status is TD_OK; names the addresses tried */
 	const struct cql_error *error; /* the server's; NULL where it said none */
-	bool may_have_run;             /* false: certainly not */
+	/* What other nodes said before, one sentence with the address for each, "; " between them:
+	 * whole, where err->text has what fits of it. Up to 4096 bytes. */
+	struct td_slice before;
+	bool may_have_run; /* false: certainly not */
 
 	/* The rest where status is TD_OK. */
 	struct cql_result result;

@@ -350,7 +350,7 @@ static void test_a_late_answer_reaches_nobody(void **state)
 	assert_int_equal(atomic_load(&s.items[0].told), 1);
 }
 
-/* One more than may be given up: the connection is not worth keeping. */
+/* One more than may be given up, and none is answered: the connection is not worth keeping. */
 static void test_too_many_orphans_end_the_connection(void **state)
 {
 	(void)state;
@@ -360,11 +360,48 @@ static void test_too_many_orphans_end_the_connection(void **state)
 	s.items[0].timeout_ms = 1;
 	s.items[1].timeout_ms = 1;
 	send_items(&s, 0, 3);
+	EXPECT(&s, QUERY "\x04\0\0\1\x07\0\0\0\x03"
+			 "abc"
+			 "\x04\0\0\2\x07\0\0\0\x03"
+			 "abc");
+	EXPECT(&s, "\x04\0\0\3\x05\0\0\0\0"); /* it is there, and answers nothing else */
+	SAY(&s, "\x84\0\0\3\x06\0\0\0\0");
 	wait_flag(&s.is_closed);
 	wait_told(&s.items[2]);
 	assert_int_equal(s.items[2].status, TD_UNAVAILABLE);
 	assert_int_equal(s.failure, CQL_FAILURE_LOST);
 	assert_non_null(strstr(s.closed_err.text, "never answered"));
+	finish(&s);
+}
+
+/* A node that is slow, not stuck: the answers come, though nobody waits for them any more. */
+static void test_orphans_that_are_answered_harm_nobody(void **state)
+{
+	(void)state;
+	struct scene s;
+	begin(&s);
+	connect_and_shake_hands(&s);
+	for (size_t i = 0; i < 3; i++)
+		s.items[i].timeout_ms = 1;
+	send_items(&s, 0, 3);
+	for (size_t i = 0; i < 3; i++)
+		wait_told(&s.items[i]);
+	assert_false(atomic_load(&s.is_closed));
+	EXPECT(&s, QUERY "\x04\0\0\1\x07\0\0\0\x03"
+			 "abc"
+			 "\x04\0\0\2\x07\0\0\0\x03"
+			 "abc");
+	SAY(&s, "\x84\0\0\0\x08\0\0\0\x04"
+		"late"
+		"\x84\0\0\1\x08\0\0\0\x04"
+		"late");
+	send_items(&s, 3, 4);
+	EXPECT(&s, "\x04\0\0\1\x07\0\0\0\x03"
+		   "abc"); /* stream 2 is not free */
+	SAY(&s, "\x84\0\0\1\x08\0\0\0\x04"
+		"mine");
+	wait_told(&s.items[3]);
+	assert_memory_equal(s.items[3].body, "mine", 4);
 	finish(&s);
 }
 
@@ -660,6 +697,7 @@ int main(void)
 		cmocka_unit_test(test_answers_go_to_whoever_asked),
 		cmocka_unit_test(test_a_late_answer_reaches_nobody),
 		cmocka_unit_test(test_too_many_orphans_end_the_connection),
+		cmocka_unit_test(test_orphans_that_are_answered_harm_nobody),
 		cmocka_unit_test(test_the_end_tells_all_who_wait),
 		cmocka_unit_test(test_more_than_may_be_in_flight_is_refused),
 		cmocka_unit_test(test_a_refused_connection_names_the_address),

@@ -14,7 +14,7 @@
 /* What becomes of a request: idempotent or not, after its first failure and after a second. */
 struct row {
 	struct cql_error error;
-	enum cql_retry idempotent[2], other[2], batch[2]; /* `batch`: not idempotent */
+	enum cql_retry idempotent[2], other[2];
 	bool may_have_run;
 };
 
@@ -25,38 +25,35 @@ struct row {
 	}
 
 static const struct row rows[] = {
-	{{.code = CQL_ERROR_UNAVAILABLE}, {NEXT, NEXT}, {NEXT, NEVER}, {NEVER, NEVER}, false},
-	{{.code = CQL_ERROR_BOOTSTRAPPING}, {NEXT, NEXT}, {NEXT, NEXT}, {NEXT, NEXT}, false},
-	{{.code = CQL_ERROR_OVERLOADED}, {LATER, LATER}, {NEVER, NEVER}, {NEVER, NEVER}, false},
-	{{.code = CQL_ERROR_SERVER}, {NEXT, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{{.code = CQL_ERROR_TRUNCATE}, {NEXT, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{DATA_MISSING(2, 2, false), {NEXT, NEXT}, {SAME, NEVER}, {SAME, NEVER}, true},
-	{DATA_MISSING(2, 2, true), {NEXT, NEXT}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{DATA_MISSING(1, 2, false), {NEXT, NEXT}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{{.code = CQL_ERROR_READ_TIMEOUT}, {NEXT, NEXT}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{{.code = CQL_ERROR_WRITE_TIMEOUT}, {NEXT, NEXT}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{{.code = CQL_ERROR_READ_FAILURE}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{{.code = CQL_ERROR_WRITE_FAILURE}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{{.code = CQL_ERROR_FUNCTION}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{{.code = CQL_ERROR_CDC_WRITE}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{{.code = CQL_ERROR_CAS_UNKNOWN}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, true},
-	{{.code = CQL_ERROR_PROTOCOL}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, false},
-	{{.code = CQL_ERROR_AUTHENTICATION}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, false},
-	{{.code = CQL_ERROR_SYNTAX}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, false},
-	{{.code = CQL_ERROR_UNAUTHORIZED}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, false},
-	{{.code = CQL_ERROR_INVALID}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, false},
-	{{.code = CQL_ERROR_CONFIG}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, false},
-	{{.code = CQL_ERROR_EXISTS}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, false},
-	{{.code = CQL_ERROR_UNPREPARED}, {PREPARE, PREPARE}, {PREPARE, PREPARE}, {PREPARE, PREPARE},
-		false},
-	{{.code = 0x7777}, {NEVER, NEVER}, {NEVER, NEVER}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_UNAVAILABLE}, {NEXT, NEXT}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_BOOTSTRAPPING}, {NEXT, NEXT}, {NEXT, NEXT}, false},
+	{{.code = CQL_ERROR_OVERLOADED}, {LATER, LATER}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_SERVER}, {NEXT, NEVER}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_TRUNCATE}, {NEXT, NEVER}, {NEVER, NEVER}, true},
+	{DATA_MISSING(2, 2, false), {NEXT, NEXT}, {SAME, NEVER}, true},
+	{DATA_MISSING(2, 2, true), {NEXT, NEXT}, {NEVER, NEVER}, true},
+	{DATA_MISSING(1, 2, false), {NEXT, NEXT}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_READ_TIMEOUT}, {NEXT, NEXT}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_WRITE_TIMEOUT}, {NEXT, NEXT}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_READ_FAILURE}, {NEVER, NEVER}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_WRITE_FAILURE}, {NEVER, NEVER}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_FUNCTION}, {NEVER, NEVER}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_CDC_WRITE}, {NEVER, NEVER}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_CAS_UNKNOWN}, {NEVER, NEVER}, {NEVER, NEVER}, true},
+	{{.code = CQL_ERROR_PROTOCOL}, {NEVER, NEVER}, {NEVER, NEVER}, false},
+	{{.code = CQL_ERROR_AUTHENTICATION}, {NEVER, NEVER}, {NEVER, NEVER}, false},
+	{{.code = CQL_ERROR_SYNTAX}, {NEVER, NEVER}, {NEVER, NEVER}, false},
+	{{.code = CQL_ERROR_UNAUTHORIZED}, {NEVER, NEVER}, {NEVER, NEVER}, false},
+	{{.code = CQL_ERROR_INVALID}, {NEVER, NEVER}, {NEVER, NEVER}, false},
+	{{.code = CQL_ERROR_CONFIG}, {NEVER, NEVER}, {NEVER, NEVER}, false},
+	{{.code = CQL_ERROR_EXISTS}, {NEVER, NEVER}, {NEVER, NEVER}, false},
+	{{.code = CQL_ERROR_UNPREPARED}, {PREPARE, PREPARE}, {PREPARE, PREPARE}, false},
+	{{.code = 0x7777}, {NEVER, NEVER}, {NEVER, NEVER}, true},
 };
 
-static enum cql_retry decide(
-	const struct cql_error *error, bool is_idempotent, bool is_batch, unsigned failed)
+static enum cql_retry decide(const struct cql_error *error, bool is_idempotent, unsigned failed)
 {
-	const struct cql_retry_case c = {
-		.is_idempotent = is_idempotent, .is_batch = is_batch, .failed = failed};
+	const struct cql_retry_case c = {.is_idempotent = is_idempotent, .failed = failed};
 	return cql_retry_error(error, &c);
 }
 
@@ -68,15 +65,10 @@ static void test_every_error_goes_by_the_table(void **state)
 		print_message("error 0x%04x\n", (unsigned)row->error.code);
 		for (unsigned failed = 0; failed < 2; failed++) {
 			assert_int_equal(
-				decide(&row->error, true, false, failed), row->idempotent[failed]);
-			assert_int_equal(
-				decide(&row->error, true, true, failed), row->idempotent[failed]);
-			assert_int_equal(
-				decide(&row->error, false, false, failed), row->other[failed]);
-			assert_int_equal(
-				decide(&row->error, false, true, failed), row->batch[failed]);
+				decide(&row->error, true, failed), row->idempotent[failed]);
+			assert_int_equal(decide(&row->error, false, failed), row->other[failed]);
 		}
-		assert_int_equal(cql_error_may_have_run(row->error.code, false), row->may_have_run);
+		assert_int_equal(cql_error_may_have_run(row->error.code), row->may_have_run);
 	}
 }
 
@@ -86,16 +78,12 @@ static void test_what_may_have_run_is_not_repeated(void **state)
 {
 	(void)state;
 	for (int32_t code = 0; code < 0x10000; code++) {
-		for (unsigned k = 0; k < 4; k++) {
+		for (unsigned failed = 0; failed < 2; failed++) {
 			const struct cql_error error = {.code = code};
-			bool is_batch = k % 2 == 1;
-			enum cql_retry retry = decide(&error, false, is_batch, k / 2);
-			if (cql_error_may_have_run(code, is_batch))
-				assert_int_equal(retry, NEVER);
+			if (cql_error_may_have_run(code))
+				assert_int_equal(decide(&error, false, failed), NEVER);
 		}
 	}
-	assert_true(cql_error_may_have_run(CQL_ERROR_UNAVAILABLE, true));
-	assert_true(cql_error_may_have_run(CQL_ERROR_OVERLOADED, true));
 }
 
 static enum cql_retry lost(
