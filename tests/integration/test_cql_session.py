@@ -361,8 +361,8 @@ def test_too_many_requests_without_an_answer_end_the_connection(fake):
     fake.on("FROM t", SILENCE)
     with session(fake, **QUICK) as s:
         s.ready()
-        s.send("a", text="SELECT a FROM t", timeout=200, times=100)
-        assert {s.done("a").status for _ in range(100)} <= {"TIMEOUT", "UNAVAILABLE"}
+        s.send("a", text="SELECT a FROM t", timeout=200, times=300)
+        assert {s.done("a").status for _ in range(300)} <= {"TIMEOUT", "UNAVAILABLE"}
         wait_for(lambda: len(fake.accepted) == 3, LIMIT, "another connection")
         assert "never answered" in s.line("notice DOWN ")
         s.ready()
