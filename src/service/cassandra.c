@@ -99,6 +99,20 @@ static void on_still_down(void *ctx, int64_t away_ms, const struct connect_failu
 	connect_log_still_down(&words, ctx, away_ms, failures);
 }
 
+static void warn_of_replication(void *ctx, struct store *store)
+{
+	(void)ctx;
+	struct store_cassandra_weakness w;
+	if (store_cassandra_inspect(store, &w, NULL) != TD_OK || w.better == 0)
+		return;
+	td_log(TD_LOG_WARNING, "cassandra.replication",
+		"The keyspace %s has %u %s in the data centre %s of %zu nodes: what is on a node "
+		"that dies cannot be read, and may be lost. As a superuser run: %s; then on each "
+		"node: nodetool repair -full %s",
+		w.keyspace, w.factor, w.factor == 1 ? "replica" : "replicas", w.local_dc, w.nodes,
+		w.alter, w.keyspace);
+}
+
 static enum td_status give_password(
 	void *ctx, struct td_arena *arena, const char **ret_password, struct td_err *err)
 {
@@ -155,6 +169,7 @@ enum td_status cassandra_create(const struct settings *settings, const char *com
 			.lost = on_lost,
 			.still_down = on_still_down,
 			.ctx = ctx},
+		.more_nodes = warn_of_replication,
 	};
 	enum td_status status = store_cassandra_create(&config, ret_store, err);
 	if (status == TD_INVALID || status == TD_IO)
@@ -166,19 +181,6 @@ enum td_status cassandra_wait(struct store *store, struct td_err *err)
 {
 	enum td_status status = store_cassandra_wait(store);
 	return status == TD_OK ? TD_OK : td_err_set(err, status, "Cassandra could not be reached");
-}
-
-static void warn_of_replication(struct store *store)
-{
-	struct store_cassandra_weakness w;
-	if (store_cassandra_inspect(store, &w, NULL) != TD_OK || w.better == 0)
-		return;
-	td_log(TD_LOG_WARNING, "cassandra.replication",
-		"The keyspace %s has %u %s in the data centre %s of %zu nodes: what is on a node "
-		"that dies cannot be read, and may be lost. As a superuser run: %s; then on each "
-		"node: nodetool repair -full %s",
-		w.keyspace, w.factor, w.factor == 1 ? "replica" : "replicas", w.local_dc, w.nodes,
-		w.alter, w.keyspace);
 }
 
 static bool is_lost(enum td_status status)
@@ -207,6 +209,6 @@ enum td_status cassandra_migrate(struct store *store, const struct settings *set
 		(void)poll(NULL, 0, AGAIN_MS);
 	}
 	if (status == TD_OK)
-		warn_of_replication(store);
+		warn_of_replication(NULL, store);
 	return status;
 }

@@ -237,6 +237,10 @@ static bool is_ready(struct cas_store *s)
 {
 	struct cql_session_state state;
 	cql_session_state(s->session, &state);
+	size_t inspected = atomic_load(&s->nodes_inspected);
+	if (state.is_ready && inspected > 0 && state.nodes > inspected &&
+		s->config.more_nodes != NULL)
+		s->config.more_nodes(s->config.more_nodes_ctx, &s->base);
 	return state.is_ready;
 }
 

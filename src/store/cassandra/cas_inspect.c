@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LOOK_MS    10000
+#define LOOK_MS    2000
 #define PAIRS_MOST 32
 #define ENOUGH     3 /* a majority lives on when one dies */
 
@@ -75,11 +75,12 @@ static void put_alter(struct store_cassandra_weakness *w, const struct replicati
 	td_buf_done(&text);
 }
 
-static void judge(struct cql_session *session, const struct cas_store *s,
-	const struct replication *r, struct store_cassandra_weakness *w)
+static void judge(struct cql_session *session, struct cas_store *s, const struct replication *r,
+	struct store_cassandra_weakness *w)
 {
 	struct cql_session_state state;
 	cql_session_state(session, &state);
+	atomic_store(&s->nodes_inspected, state.nodes);
 	bool simple = ends_with(r->strategy, "SimpleStrategy");
 	bool known = simple || ends_with(r->strategy, "NetworkTopologyStrategy");
 	*w = (struct store_cassandra_weakness){

@@ -19,7 +19,8 @@ struct cas_store {
 	struct connect_supervisor *supervisor;
 	struct lane *writer, *reader;
 	atomic_bool stopping;
-	_Atomic uint64_t stop_ms; /* no request is waited for longer than this; mono */
+	atomic_size_t nodes_inspected; /* 0: never */
+	_Atomic uint64_t stop_ms;      /* no request is waited for longer than this; mono */
 
 	struct td_lock lock;
 	struct td_cond changed;

@@ -43,6 +43,15 @@ enum td_status cas_has_table(struct cas_store *s, struct cql_session *session, c
 	return status;
 }
 
+/* A node that another process's keyspace has not come to yet: what nodes know of each other's
+ * schema is a little old. */
+static bool is_without_keyspace(const struct cas_call *call)
+{
+	const struct cql_error *error = call->response.answer.error;
+	return error != NULL && td_slice_has_prefix(error->message, "Keyspace ") &&
+	       memmem(error->message.ptr, error->message.len, "exist", 5) != NULL;
+}
+
 enum td_status cas_change_schema(struct cas_store *s, struct cql_session *session,
 	struct td_slice statement, struct td_err *err)
 {
@@ -58,6 +67,8 @@ enum td_status cas_change_schema(struct cas_store *s, struct cql_session *sessio
 	/* Another process has made it at the same time. */
 	if (status == TD_EXISTS)
 		status = TD_OK;
+	if (status == TD_INVALID && is_without_keyspace(&call))
+		status = td_err_set(err, TD_UNAVAILABLE, "%s", err != NULL ? err->text : "");
 	cas_call_done(&call);
 	return status == TD_OK ? cql_session_agree(session, AGREE_MS, err) : status;
 }

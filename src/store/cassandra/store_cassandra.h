@@ -56,6 +56,10 @@ struct store_cassandra_config {
 	size_t queue_limit;           /* of each lane; 0: 1024 */
 	struct connect_schedule schedule;
 	struct connect_observer observer;
+	/* There are more nodes than store_cassandra_inspect() saw last. By the supervisor's thread;
+	 * it may call that. NULL: nobody. */
+	void (*more_nodes)(void *ctx, struct store *store);
+	void *more_nodes_ctx;
 };
 
 /* Begins to connect and returns at once. `config` is copied. TD_INVALID, TD_IO: a file for TLS
