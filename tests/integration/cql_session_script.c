@@ -1,7 +1,7 @@
 /* A session of the CQL client that does what standard input says, a command a line, for tests with
  * fake servers. Each answer is a line, and what happens by itself, too.
  *
- *   open NAME=VALUE…       points=HOST:PORT,… and members of struct cql_session_config
+ *   open NAME=VALUE…       points=HOST:PORT,…, ca=FILE and members of struct cql_session_config
  *   wait MS | agree MS     wait STATUS TEXT | agree STATUS TEXT
  *   state                  state ready=1 nodes=1 up=1 connections=2 flight=0 waiting=0 version=5 …
  *   report                 report TEXT
@@ -47,6 +47,7 @@ struct item {
 
 static struct {
 	struct cql_session *session;
+	struct cql_tls *tls; /* NULL: none */
 	struct named statements[NAMES_MOST];
 	char *words[WORDS_MOST];
 	size_t count;
@@ -167,6 +168,20 @@ static void take_numbers(struct cql_session_config *c)
 	c->wants_lz4 = find_number("lz4", 0) != 0;
 }
 
+/* False: it has said why. */
+static bool take_tls(struct cql_session_config *config)
+{
+	const struct cql_tls_config tls = {.mode = CQL_TLS_VERIFY_FULL, .ca_file = find("ca")};
+	struct td_err err = TD_ERR_INIT;
+	config->tls_name = find("tls_name");
+	if (tls.ca_file == NULL || cql_tls_create(&tls, &probe.tls, &err) == TD_OK) {
+		config->tls = probe.tls;
+		return true;
+	}
+	(void)printf("open %s\n", err.text);
+	return false;
+}
+
 static void open_session(void)
 {
 	struct cql_contact_point points[CQL_CONTACT_POINTS_MOST];
@@ -182,6 +197,8 @@ static void open_session(void)
 	config.local_dc = find("dc");
 	config.notice = on_notice;
 	take_numbers(&config);
+	if (!take_tls(&config))
+		return;
 	enum td_status status = cql_session_open(&config, &probe.session, &err);
 	(void)printf("open %s %s\n", td_status_name(status), err.text);
 }
@@ -380,6 +397,8 @@ static void close_session(void)
 		free_statement(&probe.statements[i]);
 	cql_session_close(probe.session);
 	probe.session = NULL;
+	cql_tls_destroy(probe.tls);
+	probe.tls = NULL;
 	(void)printf("closed\n");
 }
 

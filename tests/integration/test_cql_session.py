@@ -4,14 +4,16 @@ made to do: what is sent where, how often, and how each request ends."""
 import dataclasses
 import os
 import socket
+import ssl
 import struct
+import subprocess
 import sys
 import threading
 import time
 
 import pytest
 
-from conftest import LONG, ROOT, executable, wait_for
+from conftest import LONG, ROOT, clean_env, executable, wait_for
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 # pylint: disable=wrong-import-position
@@ -663,6 +665,70 @@ def test_names_are_looked_up_in_every_round():
     """A name that has no address is asked for again and again."""
     with session("nowhere.invalid:9042", **QUICK) as s:
         wait_for(lambda: any(times > 3 for _, times, _ in s.failures()), LIMIT, "rounds")
+
+
+@pytest.fixture(name="certificate", scope="module")
+def make_certificate(tmp_path_factory):
+    """Of three names and no address, and what serves with it."""
+    folder = tmp_path_factory.mktemp("names")
+    key, cert = str(folder / "key.pem"), str(folder / "cert.pem")
+    names = "subjectAltName=" + ",".join(f"DNS:db{i}.test" for i in (1, 2, 3))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
+                    "-subj", "/CN=node", "-addext", names],
+                   stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return cert, context
+
+
+def named(path, names, *servers, **options):
+    """A session to which `names` are all that there are; the library that does so stands before all
+    others, where a sanitizer would have to."""
+    path.write_text("".join(f"{name} {address}\n" for name, address in names.items()))
+    release = os.path.dirname(executable(release=True))
+    env = clean_env(LD_PRELOAD=os.path.join(release, "tests", "faults", "shim_world.so"), SHIM_NAMES=path)
+    probe = os.path.join(release, "tests", "integration", "cql_session_script")
+    return cql_session.Session(*servers, probe=probe, env=env, **options)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_each_node_has_the_name_of_the_contact_point_that_leads_to_it(certificate, tmp_path, late):
+    """Rows of peers have addresses only; names may be answered after the first node has told of all."""
+    cert, context = certificate
+    with FakeCluster(tls=context) as three:
+        names = {f"db{i}.test": node.address for i, node in enumerate(three.nodes, 1)}
+        first = names | ({"db2.test": "-", "db3.test": "-"} if late else {})
+        with named(tmp_path / "names", first, *(f"{name}:{three.port}" for name in names),
+                   ca=cert, **QUICK) as s:
+            s.ready()
+            if late:
+                wait_for(lambda: "db2" in s.report() or three.nodes[1].address in s.report(), LIMIT)
+                assert s.state()["up"] == "1"
+                new = tmp_path / "new"
+                new.write_text("".join(f"{name} {address}\n" for name, address in names.items()))
+                new.rename(tmp_path / "names")
+            wait_for(lambda: s.state()["up"] == "3", LIMIT, "all nodes")
+
+
+def test_one_name_for_all_nodes(certificate):
+    cert, context = certificate
+    with FakeCluster(tls=context) as three:
+        with ready(three, ca=cert, tls_name="db2.test") as s:
+            assert s.run(text="SELECT a FROM t").status == "OK"
+        with session(three.nodes[0], ca=cert, tls_name="other.test", **QUICK) as s:
+            wait_for(lambda: "other.test" in s.report(), LIMIT, "a refusal")
+
+
+def test_a_resolver_that_hangs_holds_one_thread_for_each_name(tmp_path):
+    def lookups(pid):
+        tasks = f"/proc/{pid}/task"
+        return sum(open(f"{tasks}/{task}/comm", encoding="ascii").read() == "cql-lookup\n"
+                   for task in os.listdir(tasks))
+    names = {"db1.test": "-", "db2.test": "-"}
+    with named(tmp_path / "names", names, "db1.test:9042", "db2.test:9042",
+               connect_ms=50, **QUICK) as s:
+        wait_for(lambda: any(times > 5 for _, times, _ in s.failures()), LIMIT, "rounds")
+        assert lookups(s.process.pid) == 2
 
 
 def test_a_control_connection_that_ends_at_once_is_not_made_as_fast(fake):

@@ -56,12 +56,12 @@ def _point(server):
 class Session:
     """`servers`: contact points, as objects with an address and a port, or texts HOST:PORT."""
 
-    def __init__(self, *servers, probe, opens=True, **options):
+    def __init__(self, *servers, probe, opens=True, env=None, **options):
         self.lines, self.taken = [], 0
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
             [probe], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, errors="replace")
+            text=True, errors="replace", env=env)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         if opens:

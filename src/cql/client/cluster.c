@@ -90,16 +90,17 @@ struct row {
 	char text[CQL_ADDRESS_TEXT_SIZE];
 };
 
-static struct row row_of(const struct cql_view *m, size_t place, const struct cql_address *reached,
-	const char *tls_name)
+static struct row row_of(const struct cql_cluster *cluster, size_t place,
+	const struct cql_address *reached, const char *tls_name)
 {
+	const struct cql_view *m = cluster->view;
 	/* The one that was asked by the address it was reached at, whatever it says of itself
 	 * (CASSANDRA-11181). */
 	struct row row = {.host = &m->local.host, .address = *reached, .tls_name = tls_name};
 	if (place > 0) {
 		row.host = &m->peers.hosts[place - 1];
 		row.address = address_of(&row.host->address, reached);
-		row.tls_name = NULL;
+		row.tls_name = cql_control_name_of(&cluster->control, &row.address);
 	}
 	cql_address_format(&row.address, row.text);
 	return row;
@@ -147,7 +148,7 @@ static struct cql_node *new_node(struct cql_cluster *cluster, const struct row *
 	if (node == NULL)
 		node = add_node(cluster, &row->address, row->tls_name);
 	else
-		cql_node_move(node, &row->address);
+		cql_node_move(node, &row->address, row->tls_name);
 	cluster->lacks_memory = cluster->lacks_memory || node == NULL;
 	return node != NULL ? note_row(cluster, node, row) : NULL;
 }
@@ -170,11 +171,11 @@ static void place_nodes(struct cql_cluster *cluster, struct cql_view *m,
 	for (size_t i = 0; i < cluster->node_count; i++)
 		cluster->nodes[i]->unlisted++;
 	for (size_t i = 0; i < m->node_count; i++) {
-		const struct row row = row_of(m, i, reached, tls_name);
+		const struct row row = row_of(cluster, i, reached, tls_name);
 		m->nodes[i] = known_node(cluster, &row);
 	}
 	for (size_t i = 0; i < m->node_count; i++) {
-		const struct row row = row_of(m, i, reached, tls_name);
+		const struct row row = row_of(cluster, i, reached, tls_name);
 		if (m->nodes[i] == NULL)
 			m->nodes[i] = new_node(cluster, &row);
 	}
@@ -223,6 +224,19 @@ static void check_dc(struct cql_cluster *cluster, const struct cql_view *m)
 }
 
 /* ---- what the control connection tells */
+
+/* Rows of peers have addresses, and certificates may be for names only: a node that a contact point
+ * leads to has that name, however it was found. */
+static void name_nodes(struct cql_control *control)
+{
+	struct cql_cluster *cluster = cluster_of(control);
+	for (size_t i = 0; i < cluster->node_count; i++) {
+		struct cql_node *node = cluster->nodes[i];
+		const char *name = cql_control_name_of(control, &node->address);
+		if (name != NULL)
+			cql_node_rename(node, name);
+	}
+}
 
 static void seen(struct cql_control *control, struct cql_view *view,
 	const struct cql_address *address, const char *tls_name)
@@ -275,8 +289,11 @@ static void round_failed(struct cql_control *control)
 	cluster->failed(cluster);
 }
 
-static const struct cql_control_owner owner = {
-	.suggest = suggest, .seen = seen, .is_up = is_up, .failed = round_failed};
+static const struct cql_control_owner owner = {.suggest = suggest,
+	.seen = seen,
+	.named = name_nodes,
+	.is_up = is_up,
+	.failed = round_failed};
 
 /* ---- */
 

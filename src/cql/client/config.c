@@ -86,6 +86,9 @@ static enum td_status check_texts(const struct cql_session_config *c, struct td_
 	size_t dc = c->local_dc != NULL ? strlen(c->local_dc) : 1;
 	if (dc == 0 || dc > NAME_MOST)
 		return refuse(err, "local_dc", "1 to 255 bytes long, or NULL");
+	size_t name = c->tls_name != NULL ? strlen(c->tls_name) : 1;
+	if (name == 0 || name > NAME_MOST)
+		return refuse(err, "tls_name", "1 to 255 bytes long, or NULL");
 	if (c->keyspace != NULL && c->keyspace[0] == '\0')
 		return refuse(err, "keyspace", "a name, or NULL");
 	if ((c->username == NULL) != (c->password == NULL))
@@ -115,6 +118,7 @@ static void copy_all(struct cql_config *to, const struct cql_session_config *fro
 	to->set.username = copy_text(arena, from->username);
 	to->set.password = copy_text(arena, from->password);
 	to->set.keyspace = copy_text(arena, from->keyspace);
+	to->set.tls_name = copy_text(arena, from->tls_name);
 	to->set.local_dc = copy_text(arena, from->local_dc);
 	struct cql_contact_point *points = td_arena_array(
 		arena, from->contact_point_count, sizeof(*points));

@@ -23,12 +23,21 @@ struct cql_control_try {
 		OPEN,
 		OVER,
 	} state;
-	struct cql_lookup *lookup;
 	const struct cql_contact_point *point; /* LOOKING_UP, else NULL */
 	struct cql_address address;
 	char *tls_name; /* NULL: the address's own */
 	enum cql_version version_most;
 	struct cql_conn *conn; /* NULL: none, or closed */
+};
+
+/* A contact point, over all rounds. Its lookup goes on when a round has ended without it: a
+ * resolver that hangs holds one thread for each name, however many rounds there are. */
+struct cql_control_name {
+	struct cql_control *control;
+	const struct cql_contact_point *point;
+	struct cql_lookup *lookup;                        /* NULL: none is under way */
+	struct cql_address addresses[CQL_ADDRESSES_MOST]; /* of the last one that found any */
+	size_t count;
 };
 
 static void begin_round(struct cql_control *control);
@@ -87,8 +96,6 @@ static void end_tries(struct cql_control *control)
 		struct cql_control_try *try = control->tries[i];
 		if (try == control->winner)
 			continue;
-		if (try->state == LOOKING_UP)
-			cql_lookup_cancel(try->lookup);
 		try->state = OVER;
 		try->control = NULL;
 		if (try->conn != NULL)
@@ -163,7 +170,6 @@ static void end_lookups(struct cql_timer *timer)
 		struct cql_control_try *try = control->tries[i];
 		if (try->state != LOOKING_UP)
 			continue;
-		cql_lookup_cancel(try->lookup);
 		(void)td_err_set(
 			&err, TD_TIMEOUT, "look up %s: no answer in time", try->point->name);
 		fail_lookup(try, &err);
@@ -181,38 +187,106 @@ static bool is_its_address(const char *name, const struct cql_address *addresses
 	return strcmp(text, name) == 0;
 }
 
+/* Kept until the next lookup finds others, so that nodes which are heard of later have their names.
+ */
+static void keep_addresses(
+	struct cql_control_name *name, const struct cql_address *addresses, size_t count)
+{
+	struct cql_control *control = name->control;
+	char text[300];
+	(void)snprintf(text, sizeof(text), "%s:%u", name->point->name, name->point->port);
+	memcpy(name->addresses, addresses, count * sizeof(addresses[0]));
+	name->count = count;
+	if (!is_its_address(text, addresses, count))
+		cql_failures_remove(&control->hub->failures, text);
+	control->owner->named(control);
+}
+
+/* NULL: the round that asked is over, or did not wait so long. */
+static struct cql_control_try *try_of(const struct cql_control_name *name)
+{
+	const struct cql_control *control = name->control;
+	for (size_t i = 0; i < control->try_count; i++) {
+		struct cql_control_try *try = control->tries[i];
+		if (try->state == LOOKING_UP && try->point == name->point)
+			return try;
+	}
+	return NULL;
+}
+
 static void on_addresses(void *ctx, enum td_status status, const struct cql_address *addresses,
 	size_t count, const struct td_err *err)
 {
-	struct cql_control_try *try = ctx;
-	struct cql_control *control = try->control;
-	const struct cql_contact_point *point = try->point;
-	char name[300];
-	(void)snprintf(name, sizeof(name), "%s:%u", point->name, point->port);
-	try->state = OVER;
-	if (status != TD_OK)
+	struct cql_control_name *name = ctx;
+	struct cql_control *control = name->control;
+	struct cql_control_try *try = try_of(name);
+	name->lookup = NULL;
+	if (status == TD_OK)
+		keep_addresses(name, addresses, count);
+	if (try != NULL && status == TD_OK)
+		try->state = OVER;
+	else if (try != NULL)
 		fail_lookup(try, err);
-	else if (!is_its_address(name, addresses, count))
-		cql_failures_remove(&control->hub->failures, name);
+	if (!control->is_racing)
+		return;
 	for (size_t i = 0; i < count; i++)
-		cql_control_add(control, &addresses[i], point->name);
+		cql_control_add(control, &addresses[i], name->point->name);
 	/* Else one was begun a moment ago: the next one follows when that has had its time. */
 	if (status != TD_OK || !control->stagger.is_set)
 		go_on(control);
 }
 
-static void look_up(struct cql_control *control, const struct cql_contact_point *point)
+static enum td_status start_lookup(struct cql_control *control, size_t place, struct td_err *err)
+{
+	const struct cql_contact_point *point = &control->hub->config->contact_points[place];
+	struct cql_control_name *name = control->names[place];
+	if (name == NULL)
+		name = td_alloc_zero(sizeof(*name));
+	if (name == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory to look up %s", point->name);
+	control->names[place] = name;
+	name->control = control;
+	name->point = point;
+	if (name->lookup != NULL)
+		return TD_OK; /* of a round before */
+	return cql_lookup_start(control->hub->loop, point->name, point->port, on_addresses, name,
+		&name->lookup, err);
+}
+
+static void look_up(struct cql_control *control, size_t place)
 {
 	struct cql_control_try *try = add_try(control);
 	if (try == NULL)
 		return;
 	struct td_err err = TD_ERR_INIT;
-	try->point = point;
+	try->point = &control->hub->config->contact_points[place];
 	try->state = LOOKING_UP;
-	if (cql_lookup_start(control->hub->loop, point->name, point->port, on_addresses, try,
-		    &try->lookup, &err) == TD_OK)
-		return;
-	fail_lookup(try, &err);
+	if (start_lookup(control, place, &err) != TD_OK)
+		fail_lookup(try, &err);
+}
+
+static void forget_names(struct cql_control *control)
+{
+	for (size_t i = 0; i < CQL_CONTACT_POINTS_MOST; i++) {
+		struct cql_control_name *name = control->names[i];
+		if (name != NULL && name->lookup != NULL)
+			cql_lookup_cancel(name->lookup);
+		td_free(name);
+		control->names[i] = NULL;
+	}
+}
+
+const char *cql_control_name_of(
+	const struct cql_control *control, const struct cql_address *address)
+{
+	for (size_t i = 0; i < CQL_CONTACT_POINTS_MOST; i++) {
+		const struct cql_control_name *name = control->names[i];
+		for (size_t k = 0; name != NULL && k < name->count; k++) {
+			if (is_same(&name->addresses[k], address))
+				return name->point->name;
+		}
+	}
+	return NULL;
 }
 
 static void begin_round(struct cql_control *control)
@@ -226,7 +300,7 @@ static void begin_round(struct cql_control *control)
 		hub->loop, &control->lookup_end, cql_loop_now_ms(hub->loop) + config->connect_ms);
 	control->owner->suggest(control);
 	for (size_t i = 0; i < config->contact_point_count; i++)
-		look_up(control, &config->contact_points[i]);
+		look_up(control, i);
 	go_on(control);
 }
 
@@ -585,6 +659,7 @@ void cql_control_stop(struct cql_control *control)
 	struct cql_loop *loop = control->hub->loop;
 	cql_loop_clear_timer(loop, &control->pause);
 	cql_loop_clear_timer(loop, &control->refresh);
+	forget_names(control);
 	if (control->is_racing)
 		end_tries(control);
 	if (control->winner != NULL)

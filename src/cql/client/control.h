@@ -21,6 +21,7 @@
 
 struct cql_control;
 struct cql_control_try;
+struct cql_control_name;
 
 struct cql_control_owner {
 	/* Adds the addresses of the nodes that are known by cql_control_add(). */
@@ -29,6 +30,8 @@ struct cql_control_owner {
 	 * is the node that said so, `tls_name` what its certificate was held against. */
 	void (*seen)(struct cql_control *control, struct cql_view *view,
 		const struct cql_address *address, const char *tls_name);
+	/* A lookup has ended: cql_control_name_of() may know more. */
+	void (*named)(struct cql_control *control);
 	/* A node says of one that it is up. */
 	void (*is_up)(struct cql_control *control, const struct cql_inet *node);
 	/* Every address was tried in vain. */
@@ -48,6 +51,7 @@ struct cql_control {
 
 	struct cql_control_try *tries[CQL_CONTROL_TRIES_MOST]; /* of this round; owned */
 	size_t try_count;
+	struct cql_control_name *names[CQL_CONTACT_POINTS_MOST]; /* NULL: not asked yet; owned */
 	bool is_racing;
 	struct cql_control_try *winner; /* not NULL: has the connection; owned */
 	uint64_t ready_ms;              /* when it was ready */
@@ -72,6 +76,11 @@ void cql_control_start(struct cql_control *control);
 /* During suggest() only: an address to be tried in this round, once. */
 void cql_control_add(
 	struct cql_control *control, const struct cql_address *address, const char *tls_name);
+
+/* The contact point's name that led to this address; NULL: none did. Valid as long as the session.
+ */
+const char *cql_control_name_of(
+	const struct cql_control *control, const struct cql_address *address);
 
 /* Looks at the cluster again, soon: several changes make one look. */
 void cql_control_refresh(struct cql_control *control);

@@ -213,14 +213,28 @@ static void close_all(struct cql_node *node, const char *why)
 	}
 }
 
-void cql_node_move(struct cql_node *node, const struct cql_address *address)
+static bool set_name(struct cql_node *node, char *tls_name)
+{
+	if (tls_name == NULL)
+		return false;
+	td_free(node->tls_name);
+	node->tls_name = tls_name;
+	return true;
+}
+
+void cql_node_rename(struct cql_node *node, const char *tls_name)
+{
+	if (strcmp(node->tls_name, tls_name) == 0)
+		return;
+	if (set_name(node, td_strdup(tls_name)) && node->retry.is_set)
+		cql_node_connect(node);
+}
+
+void cql_node_move(struct cql_node *node, const struct cql_address *address, const char *tls_name)
 {
 	cql_failures_remove(&node->hub->failures, node->text);
-	char *tls_name = address_without_port(address);
-	if (tls_name != NULL) {
-		td_free(node->tls_name);
-		node->tls_name = tls_name;
-	}
+	(void)set_name(
+		node, tls_name != NULL ? td_strdup(tls_name) : address_without_port(address));
 	node->address = *address;
 	cql_address_format(address, node->text);
 	node->backoff = (struct cql_backoff){0};

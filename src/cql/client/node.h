@@ -38,8 +38,12 @@ struct cql_node {
 struct cql_node *cql_node_create(
 	struct cql_hub *hub, const struct cql_address *address, const char *tls_name);
 
-/* It has another address now: connections to the old one end. */
-void cql_node_move(struct cql_node *node, const struct cql_address *address);
+/* It has another address now: connections to the old one end. `tls_name` as above. */
+void cql_node_move(struct cql_node *node, const struct cql_address *address, const char *tls_name);
+
+/* What its certificate must be for, from the next connection on; one that is only waited for is
+ * opened now. */
+void cql_node_rename(struct cql_node *node, const char *tls_name);
 
 /* Opens what is missing now, whatever the pause that is under way. Nothing for one that is not
  * local. */

@@ -55,7 +55,10 @@ struct cql_session_config {
 	size_t contact_point_count; /* 1 to CQL_CONTACT_POINTS_MOST */
 	const char *username;       /* NULL: none */
 	const char *password;
-	struct cql_tls *tls;  /* NULL: none. Borrowed until cql_session_close() has returned */
+	struct cql_tls *tls; /* NULL: none. Borrowed until cql_session_close() has returned */
+	/* What every node's certificate must be for, whatever its address. NULL: the name of the
+	 * contact point that leads to the node's address, else the address. */
+	const char *tls_name;
 	const char *keyspace; /* of statements that name none; NULL: none */
 	const char *local_dc; /* only nodes of it are used; NULL: that of the first node found */
 	enum cql_version version_most;
