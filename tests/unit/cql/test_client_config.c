@@ -81,6 +81,8 @@ SPOIL(backoff_setting_ms, c->backoff_setting_ms = 0)
 SPOIL(refresh_ms, c->refresh_ms = 0)
 SPOIL(empty_dc, c->local_dc = "")
 SPOIL(long_dc, c->local_dc = long_name)
+SPOIL(empty_tls_name, c->tls_name = "")
+SPOIL(long_tls_name, c->tls_name = long_name)
 SPOIL(keyspace, c->keyspace = "")
 SPOIL(password, c->username = "u")
 SPOIL(username, c->password = "p")
@@ -110,6 +112,8 @@ static const struct spoil spoils[] = {
 	{"refresh_ms", spoil_refresh_ms},
 	{"local_dc", spoil_empty_dc},
 	{"local_dc", spoil_long_dc},
+	{"tls_name", spoil_empty_tls_name},
+	{"tls_name", spoil_long_tls_name},
 	{"keyspace", spoil_keyspace},
 	{"password", spoil_password},
 	{"username", spoil_username},
