@@ -93,7 +93,7 @@ def a_library_in_the_wrong_folder_is_found():
 
 
 def a_library_in_the_wrong_file_is_found():
-    return layers_find("src/cql/client/z.c", "#include <openssl/ssl.h>\n", "cql/client/tls.c only")
+    return layers_find("src/cql/client/z.c", "#include <openssl/ssl.h>\n", "cql/client/openssl_library.h only")
 
 
 def another_heap_is_found():

@@ -3,18 +3,26 @@ password, LZ4 and the protocol's versions. `cql_probe` is the client; python wri
 from outside."""
 
 import os
+import random
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
+import uuid
+from decimal import Decimal
 
 import pytest
+from cassandra import util
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster
 
 from conftest import LONG, clean_env
 from test_cql_client import FORMS, PROBE, cassandra_server, probe
 from fake_cassandra import FakeCassandra
 
+COPY = os.path.join(os.path.dirname(PROBE), "cql_copy")
+ROWS = 300 if LONG else 25  # of random values
 SESSION_PROBE = os.path.join(os.path.dirname(PROBE), "cql_session_probe")
 # With a password and TLS; test_cql_client.py has those with a password and without TLS.
 SECURE = [("4.1", True), ("5.0", False)] + [("4.1", False), ("5.0", True)] * LONG
@@ -94,6 +102,142 @@ def test_every_type_goes_through_tls(secure, version, form):
 @pytest.mark.parametrize("version, form", FORMS)
 def test_every_type_goes_without_tls_and_password(plain, version, form):
     check_types(plain, version, form)
+
+
+# ---- random values of every type, both ways, beside another driver
+
+def _blob(rng):
+    return rng.randbytes(rng.choice([0, 1, 16, 300]))
+
+
+def _text(rng):
+    return "".join(rng.choice("aZ09 'é€😀") for _ in range(rng.randrange(12)))
+
+
+def _int(bits):
+    most = 1 << bits - 1
+    return lambda rng: rng.choice([0, 1, -1, most - 1, -most, rng.randrange(-most, most)])
+
+
+def _list(make):
+    return lambda rng: [make(rng) for _ in range(rng.randrange(1, 5))]
+
+
+def _decimal(rng):
+    digits = tuple(rng.randrange(10) for _ in range(rng.randrange(1, 40)))
+    return Decimal((rng.randrange(2), digits, rng.randrange(-30, 30)))
+
+
+def _duration(rng):
+    sign = rng.choice([1, -1])
+    return util.Duration(*(sign * rng.choice([0, 1, most, rng.randrange(most)])
+                           for most in (2**31 - 1, 2**31 - 1, 2**63 - 1)))
+
+
+def _timeuuid(rng):
+    return util.uuid_from_time(rng.randrange(4_000_000_000), rng.getrandbits(47), rng.getrandbits(14))
+
+
+RANDOM = {
+    "ascii": lambda rng: _blob(rng).hex(), "bigint": _int(64), "blob": _blob,
+    "boolean": lambda rng: rng.random() < 0.5, "date": lambda rng: util.Date(rng.randrange(-700000, 2900000)),
+    "decimal": _decimal, "double": lambda rng: rng.choice([0.0, -0.0, 5e-324, 1e308, rng.gauss(0, 1e9)]),
+    "duration": _duration, "float": lambda rng: rng.choice([0.0, -2.5, 2.0**127, rng.randrange(1 << 24) / 256]),
+    "inet": lambda rng: rng.choice(["127.0.0.1", "255.255.255.255", "::1", "2001:db8::ff"]),
+    "int": _int(32), "smallint": _int(16), "text": _text, "time": lambda rng: util.Time(rng.randrange(86400 * 10**9)),
+    "timestamp": lambda rng: rng.randrange(-62135596800000, 253402300800000), "timeuuid": _timeuuid,
+    "tinyint": _int(8), "uuid": lambda rng: uuid.UUID(int=rng.getrandbits(128)), "varchar": _text,
+    "varint": lambda rng: rng.choice([0, -1, 127, 128, -129, rng.getrandbits(400) - (1 << 399)]),
+    "list<int>": _list(_int(32)), "set<text>": lambda rng: set(_list(_text)(rng)),
+    "map<text, bigint>": lambda rng: {_text(rng): _int(64)(rng) for _ in range(3)},
+    "frozen<list<list<varint>>>": lambda rng: [[], [1, rng.getrandbits(70)]][:rng.randrange(3)],
+    "frozen<map<uuid, frozen<set<inet>>>>": lambda rng: {
+        uuid.UUID(int=rng.getrandbits(128)): {"::1"} for _ in range(rng.randrange(3))},
+    "tuple<int, text, frozen<list<double>>>": lambda rng: (
+        rng.choice([None, 7]), rng.choice([None, "", "x"]), [rng.gauss(0, 1)]),
+    "frozen<pair>": lambda rng: (rng.choice([None, -5]), rng.choice([None, "", "two"])),
+}
+
+
+def _driver(server, version):
+    more = {}
+    if server.login.get("user"):
+        more["auth_provider"] = PlainTextAuthProvider(server.login["user"], server.login["password"])
+    if "CQL_TLS" in server.login:
+        more["ssl_context"] = ssl.create_default_context(cafile=server.login["CQL_TLS_CA"])
+        more["ssl_context"].check_hostname = False
+    return Cluster([server.place[0]], port=server.place[1], protocol_version=int(version), **more)
+
+
+def _copy(server, version, form, select, write):
+    login = dict(server.login)
+    user, password = login.pop("user", "-"), login.pop("password", "")
+    return subprocess.run([COPY, server.place[0], str(server.place[1]), version, form, user, select, write],
+                          env=clean_env(CQL_PASSWORD=password, **login), stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=120, check=False)
+
+
+def _fill(session, names, rng):
+    """Another driver writes random values; a fifth of them is null."""
+    marks = ", ".join("?" for _ in range(len(names) + 1))
+    insert = session.prepare(f"INSERT INTO random.source (k, {', '.join(names)}) VALUES ({marks})")
+    for key in range(ROWS):
+        session.execute(insert, [key] + [None if rng.random() < 0.2 else RANDOM[kind](rng) for kind in names.values()])
+        session.execute("UPDATE random.counts SET c = c + %s WHERE k = %s", (rng.randrange(-9, 1 << 60), key))
+
+
+def check_random_values(server, version, form):
+    """Another driver writes the source; ours reads it and writes the copy, each value by the functions
+    of its type; the other driver must read the same from both."""
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    names = {f"c{i}": kind for i, kind in enumerate(RANDOM)}
+    columns = ", ".join(f"{name} {kind}" for name, kind in names.items())
+    with _driver(server, version) as cluster, cluster.connect() as session:
+        session.execute("DROP KEYSPACE IF EXISTS random")
+        session.execute("CREATE KEYSPACE random WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        session.set_keyspace("random")
+        session.execute("CREATE TYPE pair (a int, b text)")
+        for table in ("source", "copy"):
+            session.execute(f"CREATE TABLE {table} (k int PRIMARY KEY, {columns})")
+        for table in ("counts", "counts_copy"):
+            session.execute(f"CREATE TABLE {table} (k int PRIMARY KEY, c counter)")
+        _fill(session, names, random.Random(seed))
+        listed = ", ".join(["k", *names])
+        marks = ", ".join("?" for _ in range(len(names) + 1))
+        done = _copy(server, version, form, f"SELECT {listed} FROM random.source",
+                     f"INSERT INTO random.copy ({listed}) VALUES ({marks})")
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"copied {ROWS}\n", "")
+        done = _copy(server, version, form, "SELECT c, k FROM random.counts",
+                     "UPDATE random.counts_copy SET c = c + ? WHERE k = ?")
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"copied {ROWS}\n", "")
+        for table, count in (("source", ROWS), ("counts", ROWS)):
+            copy = "copy" if table == "source" else "counts_copy"
+            rows = {row.k: row for row in session.execute(f"SELECT * FROM {table}")}
+            copies = {row.k: row for row in session.execute(f"SELECT * FROM {copy}")}
+            assert len(rows) == count and rows == copies
+
+
+@pytest.mark.parametrize("version, form", FORMS)
+def test_random_values_of_every_type_both_ways_through_tls(secure, version, form):
+    check_random_values(secure, version, form)
+
+
+@pytest.mark.parametrize("version, form", FORMS)
+def test_random_values_of_every_type_both_ways_in_plain(plain, version, form):
+    check_random_values(plain, version, form)
+
+
+def test_a_warning_of_the_server_is_told(plain):
+    """Many partitions at once; a payload that nobody reads does no harm (every copied row has one)."""
+    insert = "INSERT INTO ks.t (k, v) VALUES ('" + "x" * 60 + "', 'y')"
+    batch = "BEGIN UNLOGGED BATCH " + "; ".join(
+        insert.replace("x" * 60, f"{i:060}") for i in range(40)) + "; APPLY BATCH"
+    with plain.client() as client:
+        client.query("INSERT INTO ks.t (k, v) VALUES ('one', 'row')")
+    done = _copy(plain, "5", "plain", "SELECT k, v FROM ks.t WHERE k = 'one'", batch.replace(
+        "VALUES ('" + f"{0:060}" + "', 'y')", "VALUES (?, ?)"))
+    assert (done.returncode, done.stdout) == (0, "copied 1 warned\n"), done.stderr
 
 
 @pytest.mark.parametrize("version, form", FORMS)
