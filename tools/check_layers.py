@@ -101,7 +101,7 @@ def include_problems(path, text):
         if kind == "<":
             allowed = ONLY.get(header, ONLY.get(header.partition("/")[0] + "/"))
             if allowed is not None and mine not in allowed and inside not in allowed:
-                where = " or ".join(f if f.endswith(".c") else f + "/" for f in allowed) or "no folder"
+                where = " or ".join(f if f.endswith((".c", ".h")) else f + "/" for f in allowed) or "no folder"
                 yield number, f"<{header}> may be included by {where} only"
             continue
         theirs = layer_of(header)
