@@ -100,7 +100,8 @@ struct http_server_config {
 	void *answer_ctx;
 };
 
-/* CONTRACT's defaults: 127.0.0.1:8100, 10/30/30/60 s, 20000, 256, 64 KiB, the system's clock. */
+/* The defaults (docs/CONFIGURATION.md): 127.0.0.1:8100, 10/30/30/60 s, 20000, 256, 64 KiB, the
+ * system's clock. */
 #define HTTP_SERVER_CONFIG_DEFAULT                                                               \
 	{                                                                                        \
 		.host = "127.0.0.1", .port = 8100, .header_timeout_ms = 10000,                   \
@@ -253,7 +254,7 @@ struct http_field_error {
 	const char *detail;
 };
 
-/* CONTRACT section 5: application/problem+json with type /problems/CODE. */
+/* RFC 9457: application/problem+json with type /problems/CODE. */
 struct http_problem {
 	unsigned status;
 	const char *code;   /* "package-not-found" */
