@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/uuid.h"
 #include "catalogue/file.h"
+#include "catalogue/join.h"
 #include "catalogue/rows.h"
 
 #include <errno.h>
@@ -172,37 +173,49 @@ static void say_populated_packages(
 	td_buf_done(&line);
 }
 
-static void say_existing(const struct catalogue_access *access, size_t existing)
-{
-	struct td_buf line = TD_BUF_INIT;
-	if (existing > 0)
-		td_buf_printf(&line,
-			"Found %zu existing subscription packages, skipping population", existing);
-	else
-		td_buf_put_str(&line, "Found existing subscription metadata, skipping population");
-	say_to(access->say, access->say_ctx, &line);
-	td_buf_done(&line);
-}
-
-enum td_status catalogue_populate(const struct catalogue_access *access,
-	const struct store_catalogue *catalogue, struct td_err *err)
+/* Runs a population; TD_EXISTS: *ret_existing packages are there. */
+static enum td_status run_populate(const struct catalogue_access *access, struct store *store,
+	const struct store_catalogue *catalogue, size_t *ret_existing, struct td_err *err)
 {
 	struct store_op *op = new_op(access, STORE_CATALOGUE_POPULATE);
 	if (op == NULL || !give_rows(op, catalogue)) {
 		store_op_free(op);
 		return td_err_set(err, TD_NOMEM, "no memory to populate the catalogue");
 	}
-	enum td_status status = store_call(access->store, &op, err);
-	if (status == TD_OK && access->content_alone) {
-		say_populated_content(access, catalogue);
-	} else if (status == TD_OK) {
-		say_populated_packages(access, catalogue);
-	} else if (status == TD_EXISTS) {
-		say_existing(access, op->out.existing);
-		status = TD_OK;
-	}
+	enum td_status status = store_call(store, &op, err);
+	*ret_existing = status == TD_EXISTS ? op->out.existing : 0;
 	store_op_free(op);
 	return status;
+}
+
+enum td_status catalogue_populate(const struct catalogue_access *access,
+	const struct store_catalogue *catalogue, struct td_err *err)
+{
+	size_t existing;
+	enum td_status status = run_populate(access, access->store, catalogue, &existing, err);
+	if (status == TD_OK)
+		say_populated_packages(access, catalogue);
+	if (status != TD_EXISTS)
+		return status;
+	struct td_buf line = TD_BUF_INIT;
+	td_buf_printf(&line, "Found %zu existing subscription packages, skipping population",
+		existing);
+	say_to(access->say, access->say_ctx, &line);
+	td_buf_done(&line);
+	return TD_OK;
+}
+
+enum td_status catalogue_populate_content(const struct catalogue_access *access,
+	const struct store_catalogue *catalogue, struct td_err *err)
+{
+	size_t existing;
+	enum td_status status = run_populate(access, access->content, catalogue, &existing, err);
+	if (status == TD_OK)
+		say_populated_content(access, catalogue);
+	if (status != TD_EXISTS)
+		return status;
+	say(access, "Found existing subscription metadata, skipping population");
+	return TD_OK;
 }
 
 static void say_bad_rows(const struct catalogue_access *access, const struct store_op *op)
@@ -217,14 +230,33 @@ static void say_bad_rows(const struct catalogue_access *access, const struct sto
 	td_buf_done(&line);
 }
 
-enum td_status catalogue_export(const struct catalogue_access *access, struct td_arena *arena,
+/* Metadata and features from a store of their own. */
+static enum td_status read_content(const struct catalogue_access *access,
+	struct store_op *packages, const struct store_catalogue *want, struct td_err *err)
+{
+	struct store_op *op = new_op(access, STORE_CATALOGUE_READ);
+	if (op == NULL || !join_ask(packages, want, op)) {
+		store_op_free(op);
+		return td_err_set(err, TD_NOMEM, "no memory to read the content");
+	}
+	enum td_status status = store_call(access->content, &op, err);
+	if (status == TD_OK && !join_content(packages, op))
+		status = td_err_set(err, TD_NOMEM, "no memory to read the content");
+	store_op_free(op);
+	return status;
+}
+
+enum td_status catalogue_export(const struct catalogue_access *access,
+	const struct store_catalogue *want, struct td_arena *arena,
 	struct store_catalogue *ret_catalogue, struct td_err *err)
 {
 	struct store_op *op = new_op(access, STORE_CATALOGUE_READ);
 	if (op == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory to read the catalogue");
-	op->in.parts = STORE_PACKAGES | STORE_CONTENT;
+	op->in.parts = STORE_PACKAGES | (access->content == NULL ? (unsigned)STORE_CONTENT : 0);
 	enum td_status status = store_call(access->store, &op, err);
+	if (status == TD_OK && access->content != NULL)
+		status = read_content(access, op, want, err);
 	if (status == TD_OK) {
 		say_bad_rows(access, op);
 		struct store_catalogue copy;
@@ -237,39 +269,72 @@ enum td_status catalogue_export(const struct catalogue_access *access, struct td
 	return status;
 }
 
+enum part {
+	PART_ALL,
+	PART_CONTENT,
+	PART_PACKAGES,
+};
+
+static bool is_in(enum part part, enum store_change_kind kind)
+{
+	return part == PART_ALL || (part == PART_PACKAGES) == (kind == STORE_PUT_PACKAGE);
+}
+
 /* The rows that a change does not concern are empty. */
-static bool copy_changes(struct store_op *op, const struct catalogue_diff *diff)
+static bool copy_changes(struct store_op *op, const struct catalogue_diff *diff, enum part part)
 {
 	struct store_change *copy = td_arena_array(
 		&op->arena, diff->change_count + 1, sizeof(*copy));
+	size_t count = 0;
 	for (size_t i = 0; copy != NULL && i < diff->change_count; i++) {
 		struct store_change change = diff->changes[i];
 		struct store_catalogue rows = {&change.package, 1, &change.metadata, 1,
 					       &change.feature, 1},
 				       own;
+		if (!is_in(part, change.kind))
+			continue;
 		if (!rows_copy(&op->arena, &rows, &own))
 			return false;
-		copy[i] = (struct store_change){
+		copy[count++] = (struct store_change){
 			change.kind, own.packages[0], own.metadata[0], own.features[0]};
 	}
 	op->in.changes = copy;
-	op->in.change_count = diff->change_count;
+	op->in.change_count = count;
 	return !op->arena.failed;
+}
+
+static enum td_status apply_part(const struct catalogue_access *access, struct store *store,
+	const struct catalogue_diff *diff, enum part part, struct td_err *err)
+{
+	struct store_op *op = new_op(access, STORE_CATALOGUE_APPLY);
+	if (op == NULL || !copy_changes(op, diff, part)) {
+		store_op_free(op);
+		return td_err_set(err, TD_NOMEM, "no memory to change the catalogue");
+	}
+	enum td_status status = TD_OK;
+	if (op->in.change_count > 0)
+		status = store_call(store, &op, err);
+	store_op_free(op);
+	return status;
+}
+
+static enum td_status apply_both(const struct catalogue_access *access,
+	const struct catalogue_diff *diff, struct td_err *err)
+{
+	static const char again[] = "not all is changed; run the same again to complete it";
+	enum td_status status = apply_part(access, access->content, diff, PART_CONTENT, err);
+	if (status == TD_OK)
+		status = apply_part(access, access->store, diff, PART_PACKAGES, err);
+	return status == TD_OK ? TD_OK : td_err_context(err, "%s", again);
 }
 
 enum td_status catalogue_apply(const struct catalogue_access *access,
 	const struct catalogue_diff *diff, struct td_err *err)
 {
-	if (diff->change_count == 0)
-		return TD_OK;
-	struct store_op *op = new_op(access, STORE_CATALOGUE_APPLY);
-	if (op == NULL || !copy_changes(op, diff)) {
-		store_op_free(op);
-		return td_err_set(err, TD_NOMEM, "no memory to change the catalogue");
-	}
-	enum td_status status = store_call(access->store, &op, err);
+	enum td_status status = access->content != NULL
+					? apply_both(access, diff, err)
+					: apply_part(access, access->store, diff, PART_ALL, err);
 	for (size_t i = 0; status == TD_OK && i < diff->line_count; i++)
 		say(access, diff->lines[i]);
-	store_op_free(op);
 	return status;
 }

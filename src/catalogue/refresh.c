@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/digest.h"
 #include "catalogue/desk.h"
+#include "catalogue/reading.h"
 #include "store/bad_rows.h"
 #include "work/lock.h"
 #include "work/thread.h"
@@ -28,6 +29,7 @@ struct catalogue_refresher {
 	bool started, stopped;
 
 	/* Only the thread's. */
+	struct reading reading;
 	uint8_t digest[TD_SHA256_SIZE];
 	bool has_digest;
 	struct store_bad_seen bad_seen;
@@ -50,9 +52,19 @@ enum td_status catalogue_refresher_create(const struct catalogue_refresher_confi
 	}
 	r->config = *config;
 	r->desk = desk;
-	r->state.source = config->source;
+	r->reading = (struct reading){
+		.records = config->store,
+		.content = config->content,
+		.clock = config->clock,
+		.store_timeout_ms = config->store_timeout_ms,
+		.desk = desk,
+		.source = config->source,
+		.kept_source = config->kept_source,
+	};
 	td_lock_init(&r->lock);
 	store_set_changed(config->store, catalogue_refresher_wake, r);
+	if (config->content != NULL)
+		store_set_changed(config->content, catalogue_refresher_wake, r);
 	*ret_refresher = r;
 	return TD_OK;
 }
@@ -120,7 +132,7 @@ static enum td_status publish(struct catalogue_refresher *r, const struct store_
 	const uint8_t digest[TD_SHA256_SIZE], struct td_err *err)
 {
 	struct catalogue_snapshot *snapshot;
-	enum td_status status = catalogue_snapshot_create(rows, r->config.source, &snapshot, err);
+	enum td_status status = catalogue_snapshot_create(rows, &snapshot, err);
 	if (status != TD_OK)
 		return status;
 	size_t packages;
@@ -147,56 +159,48 @@ static enum td_status take_rows(
 	return publish(r, &op->out.catalogue, digest, err);
 }
 
-static struct store_op *new_read(const struct catalogue_refresher *r)
+static void note_source(struct catalogue_refresher *r, const char *source)
 {
-	struct store_op *op = store_op_new(STORE_CATALOGUE_READ);
-	if (op == NULL)
-		return NULL;
-	op->in.parts = STORE_PACKAGES | STORE_CONTENT;
-	op->now_ms = td_clock_wall_ms(r->config.clock);
-	op->deadline_ms = td_clock_mono_ms(r->config.clock) + r->config.store_timeout_ms;
-	return op;
+	td_lock_take(&r->lock);
+	r->state.source = source;
+	td_lock_give(&r->lock);
 }
 
-/* The operation that was read, or NULL with err. */
-static struct store_op *read_rows(struct catalogue_refresher *r, struct td_err *err)
+/* It is served all the same, so this is no failure. */
+static void keep(struct catalogue_refresher *r)
 {
-	struct store_op *op = new_read(r);
-	if (op == NULL) {
-		(void)td_err_set(err, TD_NOMEM, "no memory to read the catalogue");
-		return NULL;
-	}
-	struct store_op *read;
-	enum td_status status = desk_run(r->desk, r->config.store, op, &read);
-	if (status == TD_OK && read != NULL)
-		return read;
-	if (read != NULL && read->err.code != TD_OK)
-		*err = read->err;
-	else
-		(void)td_err_set(
-			err, status, "cannot read the catalogue: %s", td_status_words(status));
-	store_op_free(read);
-	return NULL;
+	struct td_err err = TD_ERR_INIT;
+	enum td_status status = reading_keep(&r->reading, &err);
+	if (status == TD_INVALID && r->config.not_kept != NULL)
+		r->config.not_kept(r->config.report_ctx, &err);
 }
 
 /* True: what is served now is what the store says. */
 static bool refresh(struct catalogue_refresher *r)
 {
 	struct td_err err = TD_ERR_INIT;
+	struct reading_result result;
 	td_lock_take(&r->lock);
 	r->state.reads++;
 	td_lock_give(&r->lock);
-	struct store_op *op = read_rows(r, &err);
-	if (op == NULL && err.code == TD_STOPPING)
+	enum td_status status = reading_run(&r->reading, &result, &err);
+	if (status == TD_STOPPING) {
+		store_op_free(result.op);
 		return false;
-	bool worked = op != NULL && take_rows(r, op, &err) == TD_OK;
+	}
+	bool worked = status == TD_OK;
+	if (result.op != NULL) {
+		note_source(r, result.source);
+		worked = take_rows(r, result.op, &err) == TD_OK && worked;
+	}
 	if (worked) {
-		note_success(r, op);
-		store_bad_rows_tell(&r->bad_seen, op, report_bad_row, r);
+		note_success(r, result.op);
+		store_bad_rows_tell(&r->bad_seen, result.op, report_bad_row, r);
+		keep(r);
 	} else {
 		note_failure(r, &err);
 	}
-	store_op_free(op);
+	store_op_free(result.op);
 	return worked;
 }
 
@@ -238,6 +242,8 @@ void catalogue_refresher_stop(struct catalogue_refresher *refresher)
 	if (refresher->stopped)
 		return;
 	store_set_changed(refresher->config.store, NULL, NULL);
+	if (refresher->config.content != NULL)
+		store_set_changed(refresher->config.content, NULL, NULL);
 	desk_stop(refresher->desk);
 	if (refresher->started)
 		td_thread_join(&refresher->thread);
@@ -252,6 +258,7 @@ void catalogue_refresher_destroy(struct catalogue_refresher *refresher)
 	desk_unref(refresher->desk);
 	td_lock_done(&refresher->lock);
 	store_bad_seen_done(&refresher->bad_seen);
+	reading_done(&refresher->reading);
 	td_free(refresher);
 }
 

@@ -1,5 +1,7 @@
 /* Keeps a holder's snapshot like the store: reads when the store says that something changed, and
  * at least every refresh_ms; swaps only what differs; keeps the last good one when reading fails.
+ * Where the content is in a store of its own and cannot be read, packages are served as they are and
+ * content as it was; so it is after a restart, too, for it is kept in the other store.
  * It has one thread of its own, which is the only one that waits, builds, compresses and calls
  * back. */
 #ifndef TD_CATALOGUE_REFRESH_H
@@ -28,13 +30,17 @@ typedef void catalogue_report_fn(
 	void *ctx, const struct store_bad_row *row, const struct td_err *err);
 
 struct catalogue_refresher_config {
-	struct store *store;
+	struct store *store;   /* packages */
+	struct store *content; /* metadata and features; NULL: they are in `store`, too */
 	struct catalogue_holder *holder;
 	const struct td_clock *clock;
-	const char *source; /* static: "sqlite" */
+	const char *source;      /* static: the name of the content's database */
+	const char *kept_source; /* static: that of the other, which keeps content; NULL */
 	unsigned refresh_ms;
 	unsigned store_timeout_ms;
 	catalogue_report_fn *report; /* NULL: nobody */
+	/* The same for a catalogue that cannot be kept; once for each. NULL: nobody. */
+	void (*not_kept)(void *ctx, const struct td_err *err);
 	void *report_ctx;
 };
 
@@ -67,8 +73,8 @@ void catalogue_refresher_destroy(struct catalogue_refresher *refresher);
 /* For health and metrics; any thread. */
 struct catalogue_state {
 	bool has_snapshot;
-	bool degraded;      /* the last read failed; what is served is the last good one */
-	const char *source; /* static */
+	bool degraded;      /* the last read failed, or that of the content */
+	const char *source; /* static: where the content came from; NULL: never read */
 	int64_t changed_ms; /* wall clock: when the content last changed; 0: never read */
 	uint64_t age_ms;    /* since the last read that worked */
 	size_t packages;    /* on offer */

@@ -71,7 +71,7 @@ static void copy_packages(struct td_arena *arena, const struct store_catalogue *
 	ret_copy->package_count = rows->package_count;
 }
 
-static void copy_content(struct td_arena *arena, const struct store_catalogue *rows,
+void rows_copy_content(struct td_arena *arena, const struct store_catalogue *rows,
 	struct store_catalogue *ret_copy)
 {
 	struct store_metadata *metadata = td_arena_array(
@@ -103,7 +103,7 @@ bool rows_copy(struct td_arena *arena, const struct store_catalogue *rows,
 	struct store_catalogue *ret_copy)
 {
 	copy_packages(arena, rows, ret_copy);
-	copy_content(arena, rows, ret_copy);
+	rows_copy_content(arena, rows, ret_copy);
 	return !arena->failed;
 }
 

@@ -24,6 +24,11 @@ void order_catalogue(struct store_catalogue *catalogue);
 bool rows_copy(struct td_arena *arena, const struct store_catalogue *rows,
 	struct store_catalogue *ret_copy) TD_MUST_CHECK;
 
+/* Only metadata and features; the packages of *ret_copy stay. What has no memory shows in the
+ * arena. */
+void rows_copy_content(struct td_arena *arena, const struct store_catalogue *rows,
+	struct store_catalogue *ret_copy);
+
 /* Some of an array's rows that stand together. */
 struct rows_metadata {
 	const struct store_metadata *first;

@@ -15,7 +15,6 @@
 struct catalogue_snapshot {
 	atomic_size_t references;
 	struct td_arena arena; /* owns everything below */
-	const char *source;
 	uint8_t digest[TD_SHA256_SIZE];
 	struct catalogue_package *packages;
 	size_t count, active_count;
@@ -169,14 +168,13 @@ static void free_snapshot(struct catalogue_snapshot *s)
 	td_free(s);
 }
 
-enum td_status catalogue_snapshot_create(const struct store_catalogue *rows, const char *source,
+enum td_status catalogue_snapshot_create(const struct store_catalogue *rows,
 	struct catalogue_snapshot **ret_snapshot, struct td_err *err)
 {
 	struct catalogue_snapshot *s = td_alloc_zero(sizeof(*s));
 	if (s == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for the catalogue");
 	atomic_init(&s->references, 1);
-	s->source = source;
 	if (!catalogue_rows_digest(rows, s->digest) || !assemble(s, rows) || !make_bodies(s)) {
 		free_snapshot(s);
 		return td_err_set(err, TD_NOMEM, "no memory for the catalogue");
@@ -233,11 +231,6 @@ const struct catalogue_body *catalogue_snapshot_json(const struct catalogue_snap
 const uint8_t *catalogue_snapshot_digest(const struct catalogue_snapshot *snapshot)
 {
 	return snapshot->digest;
-}
-
-const char *catalogue_snapshot_source(const struct catalogue_snapshot *snapshot)
-{
-	return snapshot->source;
 }
 
 struct td_slice catalogue_package_text(const struct catalogue_package *package, const char *key)

@@ -44,7 +44,7 @@ struct catalogue_package {
 /* From rows in the store's order, which are copied. Content whose package is not there is left out;
  * of packages with the same slug the first is taken. Slow (it compresses), so not on an HTTP thread
  * or a ticker. TD_OK: the caller owns one reference. TD_NOMEM. */
-enum td_status catalogue_snapshot_create(const struct store_catalogue *rows, const char *source,
+enum td_status catalogue_snapshot_create(const struct store_catalogue *rows,
 	struct catalogue_snapshot **ret_snapshot, struct td_err *err) TD_MUST_CHECK;
 
 /* Any thread. Only somebody who has a reference may take another. */
@@ -70,9 +70,6 @@ bool catalogue_rows_digest(
 
 /* That of the rows that the snapshot was made from. */
 const uint8_t *catalogue_snapshot_digest(const struct catalogue_snapshot *snapshot);
-
-/* The store's name that it was read from ("sqlite"). */
-const char *catalogue_snapshot_source(const struct catalogue_snapshot *snapshot);
 
 /* The value of a package's metadata key, or an empty slice with a NULL pointer. */
 struct td_slice catalogue_package_text(const struct catalogue_package *package, const char *key);

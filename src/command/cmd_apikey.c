@@ -151,7 +151,7 @@ static int with_session(
 	struct settings *settings = command_load_settings(call, &code);
 	if (settings == NULL)
 		return code;
-	if (session_open(&session, settings, SESSION_EXPECTS, &err) == TD_OK) {
+	if (session_open(&session, settings, SESSION_RECORDS, &err) == TD_OK) {
 		code = work(call, &session);
 		session_close(&session);
 	} else {

@@ -76,7 +76,7 @@ const struct command command_back_api = {
 		    "back-api\t"
 		    "beside back-postgres",
 	.takes_settings = true,
-	.needs_content = true,
+	.uses_content = true,
 	.is_service = true,
 	.run = run_back_api,
 };

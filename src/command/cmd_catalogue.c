@@ -16,7 +16,7 @@ static int with_session(struct command_call *call, work_fn *work)
 	struct settings *settings = command_load_settings(call, &code);
 	if (settings == NULL)
 		return code;
-	if (session_open(&session, settings, SESSION_EXPECTS, &err) == TD_OK) {
+	if (session_open(&session, settings, SESSION_CONTENT, &err) == TD_OK) {
 		code = work(call, &session);
 		session_close(&session);
 	} else {
@@ -47,7 +47,7 @@ static int export(struct command_call *call, struct session *session)
 	const struct catalogue_access access = session_catalogue(session, say_warning, NULL);
 	int code;
 	(void)call;
-	if (catalogue_export(&access, &arena, &catalogue, &err) == TD_OK) {
+	if (catalogue_export(&access, NULL, &arena, &catalogue, &err) == TD_OK) {
 		catalogue_file_write(&out, &catalogue);
 		code = command_print(&out);
 	} else {
@@ -73,7 +73,7 @@ static int compare(struct command_call *call, struct session *session, struct td
 			call->operands[0]);
 	if (status != TD_OK)
 		return command_fail_err(TD_EXIT_FAILED, &err);
-	status = catalogue_export(&access, arena, &have, &err);
+	status = catalogue_export(&access, &want, arena, &have, &err);
 	if (status == TD_OK)
 		status = catalogue_diff(&have, &want, retire, td_clock_wall_ms(&td_clock_system),
 			arena, ret_diff, &err);
@@ -160,7 +160,7 @@ const struct command command_catalogue_export = {
 	.summary = "Prints the packages as a JSON file.",
 	.examples = "tools-dashboard catalogue export > plans.json\tas a file to edit",
 	.takes_settings = true,
-	.needs_content = true,
+	.uses_content = true,
 	.run = run_export,
 };
 
@@ -173,7 +173,7 @@ const struct command command_catalogue_diff = {
 	.options = retire_options,
 	.operand_count = 1,
 	.takes_settings = true,
-	.needs_content = true,
+	.uses_content = true,
 	.run = run_diff,
 };
 
@@ -188,6 +188,6 @@ const struct command command_catalogue_apply = {
 	.options = retire_options,
 	.operand_count = 1,
 	.takes_settings = true,
-	.needs_content = true,
+	.uses_content = true,
 	.run = run_apply,
 };

@@ -1,9 +1,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "command/command.h"
+#include "service/cassandra.h"
 #include "service/postgres.h"
 #include "service/session.h"
 #include "service/storage.h"
+#include "store/cassandra/store_cassandra.h"
 #include "store/postgres/store_postgres.h"
 
 static void put_row_text(struct td_buf *out, const struct migrate_row *row)
@@ -29,71 +31,139 @@ static void put_row_json(struct td_json *json, const struct migrate_row *row)
 	td_json_close(json, '}');
 }
 
-static void put_plan_json(struct td_buf *out, const struct migrate_plan *plan)
+/* Of every database that the settings name. */
+struct plans {
+	struct migrate_plan list[2];
+	size_t count;
+};
+
+static size_t applied_of(const struct plans *plans)
+{
+	size_t applied = 0;
+	for (size_t i = 0; i < plans->count; i++)
+		applied += plans->list[i].applied;
+	return applied;
+}
+
+static size_t pending_of(const struct plans *plans)
+{
+	size_t pending = 0;
+	for (size_t i = 0; i < plans->count; i++)
+		pending += plans->list[i].pending;
+	return pending;
+}
+
+static void put_plans_json(struct td_buf *out, const struct plans *plans)
 {
 	struct td_json json = td_json_to(out);
 	td_json_open(&json, '{');
-	td_json_member_i64(&json, "applied", (int64_t)plan->applied);
-	td_json_member_i64(&json, "pending", (int64_t)plan->pending);
+	td_json_member_i64(&json, "applied", (int64_t)applied_of(plans));
+	td_json_member_i64(&json, "pending", (int64_t)pending_of(plans));
 	td_json_name(&json, "migrations");
 	td_json_open(&json, '[');
-	for (size_t i = 0; i < plan->count; i++)
-		put_row_json(&json, &plan->rows[i]);
+	for (size_t p = 0; p < plans->count; p++) {
+		for (size_t i = 0; i < plans->list[p].count; i++)
+			put_row_json(&json, &plans->list[p].rows[i]);
+	}
 	td_json_close(&json, ']');
 	td_json_close(&json, '}');
 	td_buf_put_char(out, '\n');
 }
 
-/* `sound`: nothing stops it. */
-static void put_plan_text(
-	struct td_buf *out, const struct migrate_plan *plan, bool only_pending, bool sound)
+/* `sound`: nothing stops them. */
+static void put_plans_text(
+	struct td_buf *out, const struct plans *plans, bool only_pending, bool sound)
 {
-	for (size_t i = 0; i < plan->count; i++) {
-		if (!only_pending || plan->rows[i].state == MIGRATE_PENDING)
-			put_row_text(out, &plan->rows[i]);
+	for (size_t p = 0; p < plans->count; p++) {
+		const struct migrate_plan *plan = &plans->list[p];
+		for (size_t i = 0; i < plan->count; i++) {
+			if (!only_pending || plan->rows[i].state == MIGRATE_PENDING)
+				put_row_text(out, &plan->rows[i]);
+		}
 	}
-	if (sound && plan->pending == 0)
-		td_buf_printf(out, "Schema is up to date (%zu migrations)\n", plan->applied);
+	if (sound && pending_of(plans) == 0)
+		td_buf_printf(
+			out, "Schema is up to date (%zu migrations)\n", applied_of(plans));
 	else if (sound)
-		td_buf_printf(out, "%zu to run\n", plan->pending);
+		td_buf_printf(out, "%zu to run\n", pending_of(plans));
 }
 
-static enum td_status make_plan(const struct settings *settings, struct td_arena *arena,
-	struct migrate_plan *ret_plan, struct td_err *err)
+static enum td_status plan_sqlite(const struct settings *settings, struct td_arena *arena,
+	struct plans *plans, struct td_err *err)
 {
-	if (!settings->uses_postgres) {
-		const struct store_sqlite_config config = storage_config(settings);
-		return store_sqlite_plan(&config, arena, ret_plan, err);
-	}
+	const struct store_sqlite_config config = storage_config(settings);
+	return store_sqlite_plan(&config, arena, &plans->list[plans->count++], err);
+}
+
+static enum td_status plan_postgres(const struct settings *settings, struct td_arena *arena,
+	struct plans *plans, struct td_err *err)
+{
 	struct store *store = NULL;
 	enum td_status status = postgres_create(settings, "tools-dashboard migrate", &store, err);
 	if (status == TD_OK)
 		status = postgres_wait(store, err);
 	if (status == TD_OK)
-		status = store_postgres_plan(store, settings->schema_dir, arena, ret_plan, err);
+		status = store_postgres_plan(store, settings->schema_dir, arena,
+			&plans->list[plans->count++], err);
 	store_destroy(store);
 	return status;
 }
 
-/* Prints the plan; what stops it comes behind it as an error. */
+static enum td_status plan_cassandra(const struct settings *settings, struct td_arena *arena,
+	struct plans *plans, struct td_err *err)
+{
+	struct store *store = NULL;
+	enum td_status status = cassandra_create(settings, "tools-dashboard migrate", &store, err);
+	if (status == TD_OK)
+		status = cassandra_wait(store, err);
+	if (status == TD_OK)
+		status = store_cassandra_plan(store, settings->schema_dir, arena,
+			&plans->list[plans->count++], err);
+	store_destroy(store);
+	return status;
+}
+
+static enum td_status make_plans(const struct settings *settings, struct td_arena *arena,
+	struct plans *plans, struct td_err *err)
+{
+	if (!settings->uses_postgres)
+		return plan_sqlite(settings, arena, plans, err);
+	enum td_status status = plan_postgres(settings, arena, plans, err);
+	if (status == TD_OK && settings->uses_cassandra)
+		status = plan_cassandra(settings, arena, plans, err);
+	return status;
+}
+
+/* What stops them: the first. */
+static bool check_plans(
+	const struct settings *settings, const struct plans *plans, struct td_err *err)
+{
+	enum migrate_newer newer = settings->uses_postgres ? MIGRATE_NEWER_ACCEPTED
+							   : MIGRATE_NEWER_REFUSED;
+	for (size_t i = 0; i < plans->count; i++) {
+		if (migrate_plan_check(&plans->list[i], newer, err) != TD_OK)
+			return false;
+	}
+	return true;
+}
+
+/* Prints the plans; what stops them comes behind as an error. */
 static int show_plan(
 	const struct command_call *call, const struct settings *settings, bool only_pending)
 {
 	struct td_arena arena = TD_ARENA_INIT;
 	struct td_err err = TD_ERR_INIT;
 	struct td_buf out = TD_BUF_INIT;
-	struct migrate_plan plan;
+	struct plans plans = {.count = 0};
 	int code = TD_EXIT_DONE;
-	if (make_plan(settings, &arena, &plan, &err) != TD_OK) {
+	if (make_plans(settings, &arena, &plans, &err) != TD_OK) {
 		code = command_fail_err(exit_code_of_store(&err), &err);
 	} else {
-		enum migrate_newer newer = settings->uses_postgres ? MIGRATE_NEWER_ACCEPTED
-								   : MIGRATE_NEWER_REFUSED;
-		bool sound = migrate_plan_check(&plan, newer, &err) == TD_OK;
+		bool sound = check_plans(settings, &plans, &err);
 		if (command_option(call, "json") != NULL)
-			put_plan_json(&out, &plan);
+			put_plans_json(&out, &plans);
 		else
-			put_plan_text(&out, &plan, only_pending, sound);
+			put_plans_text(&out, &plans, only_pending, sound);
 		code = command_print(&out);
 		if (!sound)
 			code = command_fail_err(exit_code_of_store(&err), &err);
@@ -107,7 +177,8 @@ static int migrate(const struct settings *settings)
 	struct td_err err = TD_ERR_INIT;
 	struct session session;
 	if (settings->uses_postgres) {
-		if (session_open(&session, settings, SESSION_MIGRATES, &err) == TD_OK) {
+		if (session_open(&session, settings, SESSION_CONTENT | SESSION_MIGRATES,
+			    &err) == TD_OK) {
 			session_close(&session);
 			return TD_EXIT_DONE;
 		}
@@ -166,7 +237,7 @@ const struct command command_migrate = {
 		    "tools-dashboard migrate status\twhat was run, and when",
 	.options = migrate_options,
 	.takes_settings = true,
-	.needs_content = true,
+	.uses_content = true,
 	.run = run_migrate,
 };
 
@@ -177,6 +248,6 @@ const struct command command_migrate_status = {
 	.examples = "tools-dashboard migrate status --json\tfor a program to read",
 	.options = status_options,
 	.takes_settings = true,
-	.needs_content = true,
+	.uses_content = true,
 	.run = run_status,
 };

@@ -6,9 +6,9 @@ static int populate(const struct settings *settings)
 {
 	struct td_err err = TD_ERR_INIT;
 	struct session session;
-	if (session_open(&session, settings, SESSION_MIGRATES, &err) != TD_OK)
+	if (session_open(&session, settings, SESSION_CONTENT | SESSION_MIGRATES, &err) != TD_OK)
 		return command_fail_err(exit_code_of_store(&err), &err);
-	int code = storage_populate(settings, session.store, /* content_alone= */ false, &err);
+	int code = storage_populate(settings, session.store, session.content, &err);
 	session_close(&session);
 	return code == TD_EXIT_DONE ? code : command_fail_err(code, &err);
 }
@@ -33,6 +33,6 @@ const struct command command_populate = {
 	.examples = "tools-dashboard populate\tthe four packages\n"
 		    "tools-dashboard populate --catalogue-file plans.json\tyour own",
 	.takes_settings = true,
-	.needs_content = true,
+	.uses_content = true,
 	.run = run_populate,
 };

@@ -26,7 +26,7 @@ const struct command command_serve = {
 		    "tools-dashboard serve --config /etc/tools-dashboard.conf\t"
 		    "with settings from a file",
 	.takes_settings = true,
-	.needs_content = true,
+	.uses_content = true,
 	.is_service = true,
 	.run = run_serve,
 };

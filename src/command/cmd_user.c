@@ -131,7 +131,7 @@ static int run_reset(struct command_call *call)
 		code = command_fail(TD_EXIT_SETTING,
 			"PORT is 0, so nobody knows where the link leads; set PUBLIC_URL, or the "
 			"PORT that the service listens on");
-	} else if (session_open(&session, settings, SESSION_EXPECTS, &err) == TD_OK) {
+	} else if (session_open(&session, settings, SESSION_RECORDS, &err) == TD_OK) {
 		code = reset(call, &session);
 		session_close(&session);
 	} else {

@@ -237,15 +237,14 @@ void command_start_log(const struct command_call *call, const struct settings *s
 
 static bool can_use_content(const struct command *command, const struct settings *settings)
 {
-	if (!command->needs_content || !settings->uses_cassandra)
+	if (!command->uses_content || !settings->uses_cassandra || settings->uses_postgres)
 		return true;
 	td_log(TD_LOG_ERROR, "setting.wrong",
-		"%s: %s has its content in SQLite or PostgreSQL in this version; unset it, or set "
-		"it for back-cassandra alone",
+		"%s: content in Cassandra needs PostgreSQL for all else, not SQLite; set "
+		"DATABASE_URL=postgresql://USER:PASSWORD@HOST:PORT/DATABASE too, or unset it",
 		settings_is_set(settings, SETTING_CASSANDRA_CONTACT_POINTS)
 			? "CASSANDRA_CONTACT_POINTS"
-			: "CASSANDRA_HOSTS",
-		command->name);
+			: "CASSANDRA_HOSTS");
 	return false;
 }
 

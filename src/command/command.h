@@ -36,7 +36,7 @@ struct command {
 	bool takes_settings; /* --config and the settings' flags */
 	bool is_group;       /* only its subcommands do something */
 	bool is_service;     /* its log lines have a time before them */
-	bool needs_content;  /* which it does not look for in Cassandra yet */
+	bool uses_content;   /* of the packages, and so the database where it is */
 	int (*run)(struct command_call *call);
 };
 

@@ -37,6 +37,7 @@ struct connect_supervisor {
 	uint64_t next_attempt_ms; /* mono; 0: none planned; guarded by lock */
 	bool interrupted;         /* nobody waits for it any more; guarded by lock */
 	atomic_bool stop;         /* set under the lock, so that no wait misses it; read anywhere */
+	atomic_bool keeps_trying; /* the start has no end */
 	struct td_thread thread;
 	/* The supervisor's thread only. */
 	uint64_t tried_ms; /* when the last attempt began */
@@ -167,6 +168,30 @@ static enum td_status attempt(
 	return status;
 }
 
+static bool reconnect(
+	struct connect_supervisor *s, uint64_t start_ms, struct connect_failures *failures);
+
+static void give_up(
+	struct connect_supervisor *s, uint64_t start_ms, const struct connect_failures *failures)
+{
+	const struct connect_observer *o = &s->config.observer;
+	o->gave_up(o->ctx, s->config.schedule.max_retries, (int64_t)(now_ms(s) - start_ms),
+		failures);
+	enter(s, CONNECT_IS_FAILED);
+}
+
+/* The schedule is used up. */
+static bool end_start(
+	struct connect_supervisor *s, uint64_t start_ms, struct connect_failures *failures)
+{
+	if (atomic_load(&s->keeps_trying)) {
+		enter(s, CONNECT_IS_DOWN);
+		return reconnect(s, start_ms, failures);
+	}
+	give_up(s, start_ms, failures);
+	return false;
+}
+
 /* The first phase. False: given up or stopped. */
 static bool start_up(struct connect_supervisor *s, struct connect_failures *failures)
 {
@@ -178,12 +203,8 @@ static bool start_up(struct connect_supervisor *s, struct connect_failures *fail
 	while (attempt(s, s->config.timeout_ms, failures) != TD_OK) {
 		if (is_stopping(s))
 			return false;
-		if (!connect_schedule_next(&schedule, &wait_ms)) {
-			int64_t passed_ms = (int64_t)(now_ms(s) - began_ms);
-			o->gave_up(o->ctx, schedule.max_retries, passed_ms, failures);
-			enter(s, CONNECT_IS_FAILED);
-			return false;
-		}
+		if (!connect_schedule_next(&schedule, &wait_ms))
+			return end_start(s, began_ms, failures);
 		o->start_failed(o->ctx, schedule.failed, schedule.max_retries, failures, wait_ms);
 		if (!pause_for(s, wait_ms))
 			return false;
@@ -231,27 +252,34 @@ static bool back_off(struct connect_supervisor *s, const struct connect_failures
 	return pause_for(s, wait_ms > PAUSE_LEAST_MS ? wait_ms : PAUSE_LEAST_MS);
 }
 
-/* The second phase, after a loss. False: stopped. */
-static bool reconnect(struct connect_supervisor *s, struct connect_failures *failures)
+/* The second phase: after a loss, or where start_ms is not 0 a start since then that goes on. False:
+ * stopped, or given up. */
+static bool reconnect(
+	struct connect_supervisor *s, uint64_t start_ms, struct connect_failures *failures)
 {
-	struct outage outage = {.began_ms = now_ms(s)};
+	bool again = start_ms == 0;
+	struct outage outage = {.began_ms = again ? now_ms(s) : start_ms};
 	const struct connect_observer *o = &s->config.observer;
 	if (outage.began_ms - s->tried_ms >= STEADY_MS)
 		connect_backoff_reset(&s->backoff);
 	else if (!back_off(s, failures))
 		return false;
 	for (unsigned in_vain = 0;; in_vain++) {
-		int64_t timeout_ms = brisk_timeout(s, in_vain, connect_failures_worst(failures));
-		if (attempt(s, timeout_ms, failures) == TD_OK)
+		int64_t brisk_ms = brisk_timeout(s, in_vain, connect_failures_worst(failures));
+		if (attempt(s, again ? brisk_ms : s->config.timeout_ms, failures) == TD_OK)
 			break;
 		if (is_stopping(s))
 			return false;
+		if (!again && !atomic_load(&s->keeps_trying)) {
+			give_up(s, start_ms, failures);
+			return false;
+		}
 		tell_still_down(s, &outage, failures);
 		if (!back_off(s, failures))
 			return false;
 	}
 	enter(s, CONNECT_IS_UP);
-	o->up(o->ctx, /* again= */ true, (int64_t)(now_ms(s) - outage.began_ms));
+	o->up(o->ctx, again, (int64_t)(now_ms(s) - outage.began_ms));
 	return true;
 }
 
@@ -273,7 +301,7 @@ static void supervise(void *ctx)
 		note_failure(s, &failures);
 		enter(s, CONNECT_IS_DOWN);
 		s->config.observer.lost(s->config.observer.ctx, &failures);
-		up = reconnect(s, &failures);
+		up = reconnect(s, 0, &failures);
 	}
 	s->config.port.close(s->config.port.ctx);
 	if (is_stopping(s))
@@ -287,6 +315,7 @@ enum td_status connect_supervisor_create(const struct connect_supervisor_config 
 	if (s == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for supervising %s", config->name);
 	s->config = *config;
+	atomic_store(&s->keeps_trying, config->keeps_trying);
 	s->health.state = CONNECT_IS_STARTING;
 	s->health.since_ms = td_clock_wall_ms(config->clock);
 	td_lock_init(&s->lock);
@@ -317,6 +346,11 @@ enum td_status connect_supervisor_wait(struct connect_supervisor *s)
 		status = TD_STOPPING;
 	td_lock_give(&s->lock);
 	return status;
+}
+
+void connect_supervisor_keep_trying(struct connect_supervisor *s, bool keeps_trying)
+{
+	atomic_store(&s->keeps_trying, keeps_trying);
 }
 
 void connect_supervisor_interrupt(struct connect_supervisor *s)

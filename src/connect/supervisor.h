@@ -102,6 +102,7 @@ struct connect_supervisor_config {
 	struct connect_port port;
 	struct connect_observer observer;
 	struct connect_schedule schedule;
+	bool keeps_trying; /* a start whose schedule is used up goes on as after a loss */
 	int64_t timeout_ms;           /* CONNECT_TIMEOUT: one attempt in all */
 	const struct td_clock *clock; /* borrowed until destroy; only pauses are in real time */
 };
@@ -115,6 +116,10 @@ enum td_status connect_supervisor_create(const struct connect_supervisor_config 
 /* Waits until it is UP (TD_OK), FAILED (TD_UNAVAILABLE), or STOPPED or interrupted (TD_STOPPING).
  * Not on an HTTP thread. */
 enum td_status connect_supervisor_wait(struct connect_supervisor *s) TD_MUST_CHECK;
+
+/* As config.keeps_trying, from the next attempt on. Any thread; without effect on one that is
+ * FAILED. */
+void connect_supervisor_keep_trying(struct connect_supervisor *s, bool keeps_trying);
 
 /* From now on connect_supervisor_wait() returns at once; connecting goes on. Any thread. */
 void connect_supervisor_interrupt(struct connect_supervisor *s);

@@ -36,7 +36,7 @@ static enum td_status check(struct td_err *err)
 	if (status == TD_OK)
 		status = catalogue_load(NULL, &arena, NULL, NULL, &rows, err);
 	if (status == TD_OK)
-		status = catalogue_snapshot_create(&rows, "built-in", &snapshot, err);
+		status = catalogue_snapshot_create(&rows, &snapshot, err);
 	if (status == TD_OK)
 		status = check_pricing(site, snapshot, err);
 	catalogue_snapshot_unref(snapshot);

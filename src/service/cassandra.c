@@ -9,6 +9,8 @@
 #include <stdio.h>
 
 #define AGAIN_MS 500
+/* How long whoever has made the tables is given to fill them. */
+#define FILL_MS  10000
 
 /* "['a', 'b']:9042" */
 static void put_target(const struct settings *settings, char *out, size_t size)
@@ -140,8 +142,8 @@ static struct store_cassandra_tls tls_of(const struct settings *settings)
 	};
 }
 
-enum td_status cassandra_create(const struct settings *settings, const char *command,
-	struct store **ret_store, struct td_err *err)
+static enum td_status create(const struct settings *settings, const char *command,
+	bool keeps_trying, struct store **ret_store, struct td_err *err)
 {
 	/* The store only reads them; its callbacks take a void pointer. */
 	void *ctx = (void *)(uintptr_t)settings;
@@ -162,6 +164,7 @@ enum td_status cassandra_create(const struct settings *settings, const char *com
 		.connect_timeout_ms = settings->connect_timeout_ms,
 		.store_timeout_ms = settings->store_timeout_ms,
 		.schedule = connect_log_schedule(settings),
+		.keeps_trying = keeps_trying,
 		.observer = {.connecting = on_connecting,
 			.start_failed = on_start_failed,
 			.gave_up = on_gave_up,
@@ -177,6 +180,18 @@ enum td_status cassandra_create(const struct settings *settings, const char *com
 	return status;
 }
 
+enum td_status cassandra_create(const struct settings *settings, const char *command,
+	struct store **ret_store, struct td_err *err)
+{
+	return create(settings, command, /* keeps_trying= */ false, ret_store, err);
+}
+
+enum td_status cassandra_create_beside(const struct settings *settings, const char *command,
+	struct store **ret_store, struct td_err *err)
+{
+	return create(settings, command, /* keeps_trying= */ true, ret_store, err);
+}
+
 enum td_status cassandra_wait(struct store *store, struct td_err *err)
 {
 	enum td_status status = store_cassandra_wait(store);
@@ -189,6 +204,16 @@ static bool is_lost(enum td_status status)
 	       status == TD_IO;
 }
 
+/* Waits a moment. False: give up. */
+static bool may_go_on(
+	service_go_on_fn *go_on, void *go_on_ctx, struct connect_schedule *schedule)
+{
+	if (go_on == NULL)
+		return connect_log_may_retry(schedule);
+	(void)poll(NULL, 0, AGAIN_MS);
+	return go_on(go_on_ctx);
+}
+
 enum td_status cassandra_migrate(struct store *store, const struct settings *settings,
 	service_go_on_fn *go_on, void *go_on_ctx, struct td_err *err)
 {
@@ -198,17 +223,67 @@ enum td_status cassandra_migrate(struct store *store, const struct settings *set
 		.go_on = go_on,
 		.go_on_ctx = go_on_ctx,
 	};
-	bool told = false;
+	struct connect_schedule schedule = connect_log_schedule(settings);
 	enum td_status status = store_cassandra_migrate(store, &migration, err);
-	for (; is_lost(status) && go_on(go_on_ctx);
-		status = store_cassandra_migrate(store, &migration, err)) {
-		if (!told)
-			td_log_err(TD_LOG_WARNING, "migrate.again",
-				"The migration was interrupted and is tried again", err);
-		told = true;
-		(void)poll(NULL, 0, AGAIN_MS);
-	}
+	if (is_lost(status))
+		td_log_err(TD_LOG_WARNING, "migrate.again",
+			"The migration was interrupted and is tried again", err);
+	while (is_lost(status) && may_go_on(go_on, go_on_ctx, &schedule))
+		status = store_cassandra_migrate(store, &migration, err);
 	if (status == TD_OK)
 		warn_of_replication(NULL, store);
+	return status;
+}
+
+/* Content that somebody populates at this moment comes whole, where it comes soon. */
+static bool is_filled(struct store *store, unsigned looks)
+{
+	bool populated = false;
+	struct td_err err = TD_ERR_INIT;
+	enum td_status status = store_cassandra_is_populated(store, &populated, &err);
+	return populated || (status == TD_OK && looks >= FILL_MS / AGAIN_MS);
+}
+
+static enum td_status look_at_schema(
+	struct store *store, const struct settings *settings, bool *ret_fits, struct td_err *err)
+{
+	struct td_arena arena = TD_ARENA_INIT;
+	struct migrate_plan plan;
+	enum td_status status = store_cassandra_plan(
+		store, settings->schema_dir, &arena, &plan, err);
+	*ret_fits = status == TD_OK && plan.pending == 0;
+	if (*ret_fits)
+		status = migrate_plan_check(&plan, MIGRATE_NEWER_ACCEPTED, err);
+	if (*ret_fits && status == TD_OK && plan.newer > 0)
+		migration_log(NULL, &(struct migrate_event){.kind = MIGRATE_NEWER_DATABASE,
+					    .flavour = SQL_CQL,
+					    .count = plan.newer});
+	td_arena_done(&arena);
+	return status;
+}
+
+static void tell_waiting(void)
+{
+	td_log(TD_LOG_INFO, "cassandra.waiting",
+		"Waiting for the keyspace and its tables, which back-cassandra or "
+		"`tools-dashboard migrate` brings up to date");
+}
+
+enum td_status cassandra_wait_for_schema(struct store *store, const struct settings *settings,
+	service_go_on_fn *go_on, void *go_on_ctx, struct td_err *err)
+{
+	bool fits = false;
+	enum td_status status = look_at_schema(store, settings, &fits, err);
+	if (!fits)
+		tell_waiting();
+	while (!fits && (status == TD_OK || is_lost(status))) {
+		if (!may_go_on(go_on, go_on_ctx, NULL))
+			return td_err_set(err, TD_STOPPING, "the service is stopping");
+		status = look_at_schema(store, settings, &fits, err);
+	}
+	for (unsigned looks = 0; status == TD_OK && !is_filled(store, looks); looks++) {
+		if (!may_go_on(go_on, go_on_ctx, NULL))
+			return td_err_set(err, TD_STOPPING, "the service is stopping");
+	}
 	return status;
 }

@@ -2,6 +2,7 @@
 #include "service/cassandra.h"
 #include "service/postgres.h"
 #include "service/service_internal.h"
+#include "store/cassandra/store_cassandra.h"
 
 const struct service_database service_sqlite = {
 	.name = "sqlite",
@@ -25,4 +26,7 @@ const struct service_database service_cassandra = {
 	.create = cassandra_create,
 	.wait = cassandra_wait,
 	.migrate = cassandra_migrate,
+	.wait_for_schema = cassandra_wait_for_schema,
+	.create_beside = cassandra_create_beside,
+	.keep_trying = store_cassandra_keep_trying,
 };

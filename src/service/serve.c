@@ -42,6 +42,14 @@ struct store *service_store(struct service *service)
 	return store;
 }
 
+struct store *service_content_store(struct service *service)
+{
+	td_lock_take(&service->lock);
+	struct store *store = service->content_store;
+	td_lock_give(&service->lock);
+	return store;
+}
+
 struct catalogue_refresher *service_refresher(struct service *service)
 {
 	td_lock_take(&service->lock);
@@ -61,9 +69,11 @@ enum service_phase service_phase(struct service *service)
 static void tick(void *ctx, uint64_t now_ms)
 {
 	struct service *service = ctx;
-	struct store *store = service_store(service);
+	struct store *store = service_store(service), *content = service_content_store(service);
 	if (store != NULL)
 		store_expire(store, now_ms);
+	if (content != NULL)
+		store_expire(content, now_ms);
 	calls_tick(service->calls, now_ms);
 	service_look_at_test_clock(service, now_ms);
 	if (now_ms >= service->http_due_ms) {
@@ -197,7 +207,25 @@ static enum td_status listen_first(struct service *service, struct td_err *err)
 
 /* ---- the end */
 
-/* Answers what is in flight, then stops the store; the main thread goes on looking for signals. */
+static void hurry_stores(struct service *service, uint64_t deadline_ms)
+{
+	struct store *store = service_store(service), *content = service_content_store(service);
+	if (store != NULL)
+		store_hurry(store, deadline_ms);
+	if (content != NULL)
+		store_hurry(content, deadline_ms);
+}
+
+static void stop_stores(struct service *service, uint64_t drain_deadline_ms)
+{
+	struct store *store = service_store(service), *content = service_content_store(service);
+	if (content != NULL)
+		store_stop(content, drain_deadline_ms);
+	if (store != NULL)
+		store_stop(store, drain_deadline_ms);
+}
+
+/* Answers what is in flight, then stops the stores; the main thread goes on looking for signals. */
 static void stop(void *ctx)
 {
 	struct service *service = ctx;
@@ -205,18 +233,17 @@ static void stop(void *ctx)
 	uint64_t now = td_clock_mono_ms(service->clock);
 	uint64_t left = deadline > now ? deadline - now : 0;
 	uint64_t reserve = left / 4 < STOP_RESERVE_MS ? left / 4 : STOP_RESERVE_MS;
-	if (service_store(service) != NULL)
-		store_hurry(service_store(service), deadline - 2 * reserve);
+	hurry_stores(service, deadline - 2 * reserve);
 	service->cut_off = !http_server_stop(service->server, deadline - reserve);
 	if (service->starter_runs)
 		td_thread_join(&service->starter);
+	if (service->content_runs)
+		td_thread_join(&service->content);
 	calls_stop(service->calls);
 	catalogue_refresher_destroy(service_refresher(service));
 	sweeper_destroy(service->sweeper);
-	struct store *store = service_store(service);
 	/* What is left waits at most until then for a lock or a server; ending takes time, too. */
-	if (store != NULL)
-		store_stop(store, deadline - reserve / 2);
+	stop_stores(service, deadline - reserve / 2);
 	td_lock_take(&service->lock);
 	service->stopper_ended = true;
 	td_lock_give(&service->lock);
@@ -291,7 +318,7 @@ static bool look_again(struct service *service, bool *started)
 	ssize_t done = read(service->wake_fd, &count, sizeof(count));
 	(void)done;
 	td_lock_take(&service->lock);
-	bool failed = service->starter_ended && service->code != TD_EXIT_DONE;
+	bool failed = service->code != TD_EXIT_DONE;
 	bool ready = service->phase == SERVICE_READY;
 	bool ended = service->stopper_ended;
 	td_lock_give(&service->lock);
@@ -332,6 +359,7 @@ static void destroy_all(struct service *service)
 	api_calls_destroy(service->api_calls);
 	calls_destroy(service->calls);
 	page_destroy(service->page);
+	store_destroy(service->content_store);
 	store_destroy(service->store);
 	catalogue_holder_destroy(service->holder);
 	td_cond_done(&service->changed);
@@ -397,6 +425,12 @@ static const struct service_database *database_of(
 	return settings->uses_postgres ? &service_postgres : &service_sqlite;
 }
 
+static const struct service_database *content_database_of(
+	const struct service_role *role, const struct settings *settings)
+{
+	return role->database == NULL && settings->uses_cassandra ? &service_cassandra : NULL;
+}
+
 int serve_run(const struct service_role *role, const struct settings *settings,
 	const char *const *environment)
 {
@@ -404,6 +438,7 @@ int serve_run(const struct service_role *role, const struct settings *settings,
 	struct service service = {
 		.role = role,
 		.database = database_of(role, settings),
+		.content_database = content_database_of(role, settings),
 		.settings = settings,
 		.clock = &td_clock_system,
 		.reason = "the service is starting",

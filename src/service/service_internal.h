@@ -38,6 +38,11 @@ struct service_database {
 	/* NULL: no role waits for the schema of others. */
 	enum td_status (*wait_for_schema)(struct store *store, const struct settings *settings,
 		service_go_on_fn *go_on, void *go_on_ctx, struct td_err *err);
+	/* For the content of a service that may begin without it: as create(), but it does not give
+	 * up, until it is told. NULL: no service can begin without this database. */
+	enum td_status (*create_beside)(const struct settings *settings, const char *command,
+		struct store **ret_store, struct td_err *err);
+	void (*keep_trying)(struct store *store, bool keeps_trying);
 	bool has_records; /* users, subscriptions, a clock; else content alone */
 };
 
@@ -53,6 +58,8 @@ struct service {
 	/* Set before threads start, then read-only. */
 	const struct service_role *role;
 	const struct service_database *database;
+	/* Of the packages' content, beside that of the records; NULL: the content is there, too. */
+	const struct service_database *content_database;
 	char application[64]; /* shown by the database */
 	const struct settings *settings;
 	const struct td_clock *clock;
@@ -72,10 +79,16 @@ struct service {
 	char reason[TD_ERR_TEXT_MAX];          /* why it is not ready; guarded by lock */
 	bool has_snapshot;                     /* guarded by lock */
 	struct store *store;                   /* set once by the starter; guarded by lock */
-	struct catalogue_refresher *refresher; /* the same */
+	struct store *content_store;           /* the same */
+	bool has_content;                      /* its schema is there; guarded by lock */
+	struct catalogue_refresher *refresher; /* as store */
 	struct sweeper *sweeper;               /* the same; only where the role migrates */
-	bool starter_ended, stopper_ended;     /* guarded by lock */
+	bool stopper_ended;                    /* guarded by lock */
 	int code;                              /* the exit code so far; guarded by lock */
+
+	/* The starter's, then the stopper's. */
+	struct td_thread content;
+	bool content_runs;
 
 	/* The main thread's. */
 	struct td_thread starter, stopper;
@@ -96,15 +109,31 @@ struct service {
 /* A td_thread_fn of the starter: from opening the store to READY. Sets `code` where it fails. */
 void service_start(void *service);
 
+/* Ends the service with this exit code; the first counts. `err` is logged, NULL: it was. Any thread.
+ */
+void service_fail(struct service *service, int code, const struct td_err *err);
+
+/* ---- content.c: the content's own database, in a thread of its own beside the start of the records'
+ */
+
+/* Begins to connect, migrates or waits for the schema, populates. False: it failed. The starter's.
+ */
+bool service_begin_content(struct service *service) TD_MUST_CHECK;
+
+/* Waits until the content can be read there, or was kept in the records' store while it cannot be.
+ * False: the service is stopping. The starter's. */
+bool service_await_content(struct service *service) TD_MUST_CHECK;
+
 /* Tells the main thread to look again. Any thread. */
 void service_wake(struct service *service);
 
 /* Why it is not ready yet. Any thread. */
 void service_set_reason(struct service *service, const char *reason);
 
-/* The store and the refresher as far as they are there; NULL else. They stay until the server has
+/* The stores and the refresher as far as they are there; NULL else. They stay until the server has
  * stopped. Any thread. */
 struct store *service_store(struct service *service);
+struct store *service_content_store(struct service *service);
 struct catalogue_refresher *service_refresher(struct service *service);
 
 enum service_phase service_phase(struct service *service);

@@ -1,4 +1,4 @@
-/* A store for a command: opened, with its deadlines kept, and closed again. */
+/* The stores for a command: opened, with its deadlines kept, and closed again. */
 #ifndef TD_SERVICE_SESSION_H
 #define TD_SERVICE_SESSION_H
 
@@ -11,17 +11,20 @@
 struct session {
 	const struct settings *settings; /* borrowed */
 	struct store *store;
+	struct store *content; /* where it has a database of its own; NULL */
 	struct td_ticker *ticker;
 };
 
-enum session_schema {
-	SESSION_MIGRATES, /* makes and migrates the database, and says so on the log */
-	SESSION_EXPECTS,  /* TD_SCHEMA where it is not up to date; makes no file */
+enum session_wish {
+	SESSION_RECORDS = 0,  /* TD_SCHEMA where the schema is not up to date; makes no file */
+	SESSION_CONTENT = 1,  /* with the content, where that has a database of its own */
+	SESSION_MIGRATES = 2, /* makes and migrates the database, and says so on the log */
 };
 
-/* Errors as store_sqlite_open(). On TD_OK give it to session_close(). */
+/* `wishes` are of enum session_wish. Errors as store_sqlite_open(). On TD_OK give it to
+ * session_close(). */
 enum td_status session_open(struct session *session, const struct settings *settings,
-	enum session_schema schema, struct td_err *err) TD_MUST_CHECK;
+	unsigned wishes, struct td_err *err) TD_MUST_CHECK;
 void session_close(struct session *session);
 
 /* A fresh operation with its time and deadline set. NULL: no memory. */

@@ -11,13 +11,17 @@
 
 #define AGAIN_MS 500
 
-static void fail(struct service *service, int code, const struct td_err *err)
+void service_fail(struct service *service, int code, const struct td_err *err)
 {
-	td_log_err(TD_LOG_ERROR, "service.failed", "", err);
-	service_set_reason(service, err->text);
+	if (err != NULL) {
+		td_log_err(TD_LOG_ERROR, "service.failed", "", err);
+		service_set_reason(service, err->text);
+	}
 	td_lock_take(&service->lock);
-	service->code = code;
+	if (service->code == TD_EXIT_DONE)
+		service->code = code;
 	td_lock_give(&service->lock);
+	service_wake(service);
 }
 
 static void publish_store(struct service *service, struct store *store)
@@ -45,7 +49,7 @@ static bool open_sqlite(struct service *service)
 	if (status == TD_OK)
 		status = storage_open(service->settings, service->role->migrates, &store, &err);
 	if (status != TD_OK) {
-		fail(service, exit_code_of_store(&err), &err);
+		service_fail(service, exit_code_of_store(&err), &err);
 		return false;
 	}
 	publish_store(service, store);
@@ -79,7 +83,7 @@ static bool open_server(struct service *service)
 	(void)snprintf(reason, sizeof(reason), "%s is being connected", database->title);
 	service_set_reason(service, reason);
 	if (database->create(service->settings, service->application, &store, &err) != TD_OK) {
-		fail(service, exit_code_of_store(&err), &err);
+		service_fail(service, exit_code_of_store(&err), &err);
 		return false;
 	}
 	publish_store(service, store);
@@ -87,18 +91,15 @@ static bool open_server(struct service *service)
 	if (!is_starting(service))
 		return false;
 	enum td_status status = database->wait(store, &err);
-	if (status == TD_UNAVAILABLE) {
-		/* Why was said by then, with what to do. */
-		td_lock_take(&service->lock);
-		service->code = TD_EXIT_DEPENDENCY;
-		td_lock_give(&service->lock);
-	}
+	/* Why was said by then, with what to do. */
+	if (status == TD_UNAVAILABLE)
+		service_fail(service, TD_EXIT_DEPENDENCY, NULL);
 	if (status != TD_OK)
 		return false;
 	if (bring_schema(service, &err))
 		return true;
 	if (is_starting(service))
-		fail(service, exit_code_of_store(&err), &err);
+		service_fail(service, exit_code_of_store(&err), &err);
 	return false;
 }
 
@@ -124,25 +125,26 @@ static bool start_test_clock(struct service *service)
 		started = service_start_test_clock(service, &err);
 	}
 	if (!started)
-		fail(service, TD_EXIT_FAILED, &err);
+		service_fail(service, TD_EXIT_FAILED, &err);
 	return started;
 }
 
 static bool populate(struct service *service)
 {
 	struct td_err err = TD_ERR_INIT;
+	bool has_records = service->database->has_records;
+	struct store *records = has_records ? service->store : NULL;
+	struct store *content = has_records ? NULL : service->store;
 	if (!service->role->migrates)
 		return true;
 	service_set_reason(service, "the packages are being written");
-	int code = storage_populate(
-		service->settings, service->store, !service->database->has_records, &err);
+	int code = storage_populate(service->settings, records, content, &err);
 	while (code != TD_EXIT_DONE && may_try_again(service, &err)) {
 		(void)poll(NULL, 0, AGAIN_MS);
-		code = storage_populate(
-			service->settings, service->store, !service->database->has_records, &err);
+		code = storage_populate(service->settings, records, content, &err);
 	}
 	if (code != TD_EXIT_DONE)
-		fail(service, code, &err);
+		service_fail(service, code, &err);
 	return code == TD_EXIT_DONE;
 }
 
@@ -157,6 +159,12 @@ static void report_catalogue(void *ctx, const struct store_bad_row *row, const s
 			"The packages could not be read again, so the last ones are served", err);
 	else
 		td_log(TD_LOG_INFO, "catalogue.fresh", "The packages can be read again");
+}
+
+static void report_not_kept(void *ctx, const struct td_err *err)
+{
+	(void)ctx;
+	td_log_err(TD_LOG_WARNING, "catalogue.not_kept", "", err);
 }
 
 static void note_snapshot(void *ctx, struct catalogue_snapshot *snapshot)
@@ -175,16 +183,20 @@ static bool start_catalogue(struct service *service)
 	struct catalogue_refresher *refresher = NULL;
 	const struct catalogue_refresher_config config = {
 		.store = service->store,
+		.content = service->content_store,
 		.holder = service->holder,
 		.clock = service->clock,
-		.source = service->database->name,
+		.source = service->content_database != NULL ? service->content_database->name
+							    : service->database->name,
+		.kept_source = service->database->name,
 		.refresh_ms = (unsigned)service->settings->catalogue_refresh_ms,
 		.store_timeout_ms = (unsigned)service->settings->store_timeout_ms,
 		.report = report_catalogue,
+		.not_kept = report_not_kept,
 	};
 	service_set_reason(service, "the packages are being read");
 	if (catalogue_refresher_create(&config, &refresher, &err) != TD_OK) {
-		fail(service, TD_EXIT_FAILED, &err);
+		service_fail(service, TD_EXIT_FAILED, &err);
 		return false;
 	}
 	catalogue_refresher_observe(refresher, api_catalogue_changed, service->api);
@@ -195,7 +207,7 @@ static bool start_catalogue(struct service *service)
 	td_lock_give(&service->lock);
 	if (catalogue_refresher_start(refresher, &err) == TD_OK)
 		return true;
-	fail(service, TD_EXIT_FAILED, &err);
+	service_fail(service, TD_EXIT_FAILED, &err);
 	return false;
 }
 
@@ -233,7 +245,7 @@ static bool start_sweeper(struct service *service)
 	if (!service->role->migrates || !service->database->has_records)
 		return true;
 	if (sweeper_create(&config, &sweeper, &err) != TD_OK) {
-		fail(service, TD_EXIT_FAILED, &err);
+		service_fail(service, TD_EXIT_FAILED, &err);
 		return false;
 	}
 	td_lock_take(&service->lock);
@@ -260,13 +272,11 @@ static void wait_until_ready(struct service *service)
 void service_start(void *ctx)
 {
 	struct service *service = ctx;
-	if (open_store(service) && start_test_clock(service) && populate(service) &&
-		start_edges(service) && start_sweeper(service)) {
+	if (service_begin_content(service) && open_store(service) && start_test_clock(service) &&
+		populate(service) && service_await_content(service) && start_edges(service) &&
+		start_sweeper(service)) {
 		calls_set_store(service->calls, service->store);
 		wait_until_ready(service);
 	}
-	td_lock_take(&service->lock);
-	service->starter_ended = true;
-	td_lock_give(&service->lock);
 	service_wake(service);
 }

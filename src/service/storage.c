@@ -78,23 +78,34 @@ static void say_fault(void *ctx, const char *line)
 	td_log(TD_LOG_ERROR, "catalogue.wrong", "CATALOGUE_FILE: %s", line);
 }
 
-int storage_populate(const struct settings *settings, struct store *store, bool content_alone,
+static enum td_status populate(const struct catalogue_access *access,
+	const struct store_catalogue *catalogue, struct td_err *err)
+{
+	enum td_status status = TD_OK;
+	if (access->content != NULL)
+		status = catalogue_populate_content(access, catalogue, err);
+	if (status == TD_OK && access->store != NULL)
+		status = catalogue_populate(access, catalogue, err);
+	return status;
+}
+
+int storage_populate(const struct settings *settings, struct store *records, struct store *content,
 	struct td_err *err)
 {
 	struct td_arena arena = TD_ARENA_INIT;
 	struct store_catalogue catalogue;
 	int code = TD_EXIT_SETTING;
 	const struct catalogue_access access = {
-		.store = store,
+		.store = records,
+		.content = content,
 		.clock = &td_clock_system,
 		.store_timeout_ms = (unsigned)settings->store_timeout_ms,
-		.content_alone = content_alone,
 		.say = say_info,
 	};
 	enum td_status status = catalogue_load(settings->catalogue_file, &arena,
 		settings->catalogue_file != NULL ? say_fault : NULL, NULL, &catalogue, err);
 	if (status == TD_OK) {
-		status = catalogue_populate(&access, &catalogue, err);
+		status = populate(&access, &catalogue, err);
 		code = exit_code_of_store(err);
 	} else if (status == TD_INVALID && settings->catalogue_file != NULL) {
 		/* Every fault has its line already. */

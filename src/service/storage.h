@@ -22,10 +22,11 @@ enum td_status storage_open(const struct settings *settings, bool migrate, struc
 enum td_status storage_wait_for_schema(const struct settings *settings, service_go_on_fn *go_on,
 	void *go_on_ctx, struct td_err *err) TD_MUST_CHECK;
 
-/* Writes the catalogue of the settings (`content_alone`: without packages) into an empty store. An
- * exit code; `err` where it is not 0: TD_EXIT_SETTING where CATALOGUE_FILE is wrong (its faults
- * were logged). */
-int storage_populate(const struct settings *settings, struct store *store, bool content_alone,
+/* Writes the catalogue of the settings into stores that have none: content into `content`, packages
+ * (and content, where nothing else has it) into `records`, in this order; either may be NULL. An
+ * exit code; `err` where it is not 0: TD_EXIT_SETTING where CATALOGUE_FILE is wrong (its faults were
+ * logged). */
+int storage_populate(const struct settings *settings, struct store *records, struct store *content,
 	struct td_err *err) TD_MUST_CHECK;
 
 #endif

@@ -45,6 +45,9 @@ struct store_op;
  * - CATALOGUE_POPULATE: in.catalogue is written whole, if there is no package (and no content) yet.
  *   TD_OK. TD_EXISTS: out.existing packages are there, and nothing was written.
  * - CATALOGUE_APPLY: in.changes, in their order, all or none. TD_OK.
+ * - KEPT_PUT: in.text is the content of another store as it was read last, kept for when that is
+ *   away. TD_OK. Only stores that may stand beside another keep it; others say TD_INVALID.
+ * - KEPT_GET: TD_OK: out.text. TD_NOTFOUND: nothing was kept yet.
  *
  * - SUBSCRIPTION_GET: of in.user.id. TD_OK: out.subscriptions[0] is the live one, or the latest;
  *   out.subscription_count is 0 where the user never had one. TD_NOTFOUND: there is no such user. A
@@ -119,6 +122,8 @@ struct store_op;
 	X(CATALOGUE_READ, false)     \
 	X(CATALOGUE_POPULATE, true)  \
 	X(CATALOGUE_APPLY, true)     \
+	X(KEPT_PUT, true)            \
+	X(KEPT_GET, false)           \
 	X(SUBSCRIPTION_GET, false)   \
 	X(SUBSCRIBE, true)           \
 	X(SUBSCRIPTION_CHANGE, true) \
@@ -251,6 +256,7 @@ struct store_op {
 		const struct store_catalogue *catalogue;
 		const struct store_change *changes;
 		size_t change_count;
+		struct td_slice text;
 		const struct store_subscription *subscription;
 		int64_t version;
 		const struct store_history *history;
@@ -283,6 +289,7 @@ struct store_op {
 		struct store_bad_row *bad_rows;
 		size_t bad_row_count, left_out;
 		size_t existing;
+		struct td_slice text;
 		struct store_subscription *subscriptions;
 		size_t subscription_count;
 		struct store_history *history;

@@ -11,18 +11,24 @@
 #define OLDEST_US 1
 #define ROW       "'catalogue'"
 
-static enum td_status is_recorded(const struct cas_writing *w, bool *ret_is)
+static enum td_status is_recorded(struct cas_store *s, struct cql_session *session,
+	unsigned timeout_ms, bool *ret_is, struct td_err *err)
 {
 	struct cas_call call;
 	struct td_slice cell;
-	cas_call_init(&call, w->store,
+	cas_call_init(&call, s,
 		"SELECT completed_at FROM %s.content_population WHERE name = " ROW, CQL_QUORUM);
 	call.query.is_idempotent = true;
-	enum td_status status = cas_call_run(
-		&call, w->store, w->session, cas_time_left(w->store, w->op, STEP_MS), &w->op->err);
+	enum td_status status = cas_call_run(&call, s, session, timeout_ms, err);
 	*ret_is = status == TD_OK && cas_call_row(&call, &cell, 1);
 	cas_call_done(&call);
 	return status;
+}
+
+static enum td_status look(const struct cas_writing *w, bool *ret_is)
+{
+	return is_recorded(w->store, w->session, cas_time_left(w->store, w->op, STEP_MS), ret_is,
+		&w->op->err);
 }
 
 static enum td_status record(const struct cas_writing *w)
@@ -59,7 +65,7 @@ static enum td_status populate(const struct cas_writing *w)
 {
 	bool recorded = false;
 	size_t count = 0;
-	enum td_status status = is_recorded(w, &recorded);
+	enum td_status status = look(w, &recorded);
 	if (status != TD_OK || recorded)
 		return status == TD_OK ? TD_EXISTS : status;
 	const struct store_change *changes = changes_of(w->op, &count);
@@ -93,7 +99,7 @@ enum td_status cas_content_populate(
 	const struct cas_writing w = {
 		.store = s, .session = session, .op = op, .timestamp_us = OLDEST_US, .lock = &lock};
 	bool recorded = false;
-	enum td_status status = is_recorded(&w, &recorded);
+	enum td_status status = look(&w, &recorded);
 	if (status != TD_OK || recorded)
 		return status == TD_OK ? TD_EXISTS : status;
 	cas_lock_init(&lock, s, session);
@@ -103,4 +109,15 @@ enum td_status cas_content_populate(
 	cas_lock_give(&lock);
 	/* Somebody else has it now, and completes what is missing. */
 	return status == TD_CONFLICT ? TD_UNAVAILABLE : status;
+}
+
+enum td_status store_cassandra_is_populated(struct store *store, bool *ret_is, struct td_err *err)
+{
+	struct cas_store *s = (struct cas_store *)(void *)store;
+	struct cql_session *session = cas_hold(s);
+	if (session == NULL)
+		return td_err_set(err, TD_UNAVAILABLE, "Cassandra is not connected");
+	enum td_status status = is_recorded(s, session, STEP_MS, ret_is, err);
+	cas_let_go(s);
+	return status;
 }

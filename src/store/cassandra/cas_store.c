@@ -218,6 +218,7 @@ static enum td_status make_parts(struct cas_store *s, struct td_err *err)
 		.port = cas_connect_port,
 		.observer = s->config.observer,
 		.schedule = s->config.schedule,
+		.keeps_trying = s->config.keeps_trying,
 		.timeout_ms = s->config.connect_timeout_ms,
 		.clock = s->config.clock,
 	};
@@ -252,6 +253,11 @@ enum td_status store_cassandra_create(
 	}
 	*ret_store = &s->base;
 	return TD_OK;
+}
+
+void store_cassandra_keep_trying(struct store *store, bool keeps_trying)
+{
+	connect_supervisor_keep_trying(cas(store)->supervisor, keeps_trying);
 }
 
 enum td_status store_cassandra_wait(struct store *store)

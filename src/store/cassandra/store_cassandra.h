@@ -55,6 +55,7 @@ struct store_cassandra_config {
 	int64_t store_timeout_ms;     /* STORE_TIMEOUT */
 	size_t queue_limit;           /* of each lane; 0: 1024 */
 	struct connect_schedule schedule;
+	bool keeps_trying; /* when the schedule is used up */
 	struct connect_observer observer;
 	/* There are more nodes than store_cassandra_inspect() saw last. By the supervisor's thread;
 	 * it may call that. NULL: nobody. */
@@ -70,6 +71,9 @@ enum td_status store_cassandra_create(const struct store_cassandra_config *confi
 /* Waits for the first connection: TD_OK; TD_UNAVAILABLE when the schedule is used up; TD_STOPPING.
  */
 enum td_status store_cassandra_wait(struct store *store) TD_MUST_CHECK;
+
+/* As config.keeps_trying, from now on. Any thread. */
+void store_cassandra_keep_trying(struct store *store, bool keeps_trying);
 
 struct store_cassandra_migration {
 	const char *schema_dir; /* NULL: compiled in */
@@ -91,6 +95,10 @@ enum td_status store_cassandra_migrate(struct store *store,
 /* What store_cassandra_migrate() would do; changes nothing. */
 enum td_status store_cassandra_plan(struct store *store, const char *schema_dir,
 	struct td_arena *arena, struct migrate_plan *ret_plan, struct td_err *err) TD_MUST_CHECK;
+
+/* Whether a population was completed once. */
+enum td_status store_cassandra_is_populated(
+	struct store *store, bool *ret_is, struct td_err *err) TD_MUST_CHECK;
 
 /* Fewer replicas in the local data centre than would survive a node's death. */
 struct store_cassandra_weakness {

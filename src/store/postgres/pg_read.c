@@ -15,6 +15,7 @@ static const struct pg_read_kind *const keyed[STORE_OP_COUNT] = {
 static pg_single_read_fn *const singles[STORE_OP_COUNT] = {
 	[STORE_KEY_LIST] = pg_key_list,
 	[STORE_CATALOGUE_READ] = pg_catalogue_read,
+	[STORE_KEPT_GET] = pg_kept_get,
 	[STORE_SUBSCRIPTION_DUE] = pg_subscription_due,
 	[STORE_HISTORY_LIST] = pg_history_list,
 	[STORE_ANSWER_FIND] = pg_answer_find,

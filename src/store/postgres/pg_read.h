@@ -31,7 +31,7 @@ struct td_slice pg_key_user_id(struct store_op *op);
 typedef enum td_status pg_single_read_fn(
 	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op);
 pg_single_read_fn pg_catalogue_read, pg_key_list, pg_subscription_due, pg_history_list,
-	pg_answer_find, pg_reset_get, pg_clock_get, pg_events_count;
+	pg_answer_find, pg_reset_get, pg_clock_get, pg_events_count, pg_kept_get;
 
 /* The columns of a row of history `h`, and how they are read where they begin with column 1. False:
  * it is outside the rules. */

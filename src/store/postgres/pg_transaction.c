@@ -13,6 +13,7 @@ static const struct pg_write_kind *const kinds[STORE_OP_COUNT] = {
 	[STORE_KEY_REVOKE] = &pg_key_revoke,
 	[STORE_CATALOGUE_POPULATE] = &pg_catalogue_populate,
 	[STORE_CATALOGUE_APPLY] = &pg_catalogue_apply,
+	[STORE_KEPT_PUT] = &pg_kept_put,
 	[STORE_SUBSCRIBE] = &pg_subscribe,
 	[STORE_SUBSCRIPTION_CHANGE] = &pg_subscription_change,
 	[STORE_ANSWER_KEEP] = &pg_answer_keep,

@@ -78,7 +78,7 @@ struct pg_write_kind {
 
 extern const struct pg_write_kind pg_user_put, pg_user_create;
 extern const struct pg_write_kind pg_key_create, pg_key_revoke;
-extern const struct pg_write_kind pg_catalogue_populate, pg_catalogue_apply;
+extern const struct pg_write_kind pg_catalogue_populate, pg_catalogue_apply, pg_kept_put;
 extern const struct pg_write_kind pg_subscribe, pg_subscription_change;
 extern const struct pg_write_kind pg_answer_keep;
 extern const struct pg_write_kind pg_checkout, pg_session_create, pg_session_end, pg_throttle_take;

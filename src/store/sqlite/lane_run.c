@@ -28,6 +28,12 @@ static enum td_status run_no_events(struct sqlite_conn *conn, struct store_op *o
 	return td_err_set(&op->err, TD_INVALID, "SQLite keeps no events for an event log");
 }
 
+static enum td_status run_no_kept(struct sqlite_conn *conn, struct store_op *op)
+{
+	(void)conn;
+	return td_err_set(&op->err, TD_INVALID, "SQLite has its content itself");
+}
+
 /* `steps`: it writes with more than one statement, and does not see to it itself that all of it is
  * undone. */
 static const struct {
@@ -45,6 +51,8 @@ static const struct {
 	[STORE_CATALOGUE_READ] = {sqlite_op_catalogue_read, false, false},
 	[STORE_CATALOGUE_POPULATE] = {sqlite_op_catalogue_populate, true, true},
 	[STORE_CATALOGUE_APPLY] = {sqlite_op_catalogue_apply, true, true},
+	[STORE_KEPT_PUT] = {run_no_kept, false, false},
+	[STORE_KEPT_GET] = {run_no_kept, false, false},
 	[STORE_SUBSCRIPTION_GET] = {sqlite_op_subscription_get, false, false},
 	[STORE_SUBSCRIBE] = {sqlite_op_subscribe, false, false},
 	[STORE_SUBSCRIPTION_CHANGE] = {sqlite_op_subscription_change, false, false},

@@ -43,7 +43,7 @@ static struct catalogue_snapshot *make_snapshot(void)
 	const struct store_catalogue rows = {.packages = packages, .package_count = 2};
 	struct catalogue_snapshot *snapshot;
 	struct td_err err = TD_ERR_INIT;
-	assert_int_equal(catalogue_snapshot_create(&rows, "test", &snapshot, &err), TD_OK);
+	assert_int_equal(catalogue_snapshot_create(&rows, &snapshot, &err), TD_OK);
 	return snapshot;
 }
 

@@ -33,7 +33,7 @@ static struct store_package package(const char *slug, int64_t order, bool active
 static struct catalogue_snapshot *make(const struct store_catalogue *rows)
 {
 	struct catalogue_snapshot *snapshot;
-	assert_int_equal(catalogue_snapshot_create(rows, "sqlite", &snapshot, NULL), TD_OK);
+	assert_int_equal(catalogue_snapshot_create(rows, &snapshot, NULL), TD_OK);
 	return snapshot;
 }
 
@@ -212,7 +212,7 @@ static void test_snapshot_translation_falls_back(void **state)
 static bool create_one(void *ctx)
 {
 	struct catalogue_snapshot *snapshot = NULL;
-	bool worked = catalogue_snapshot_create(ctx, "sqlite", &snapshot, NULL) == TD_OK;
+	bool worked = catalogue_snapshot_create(ctx, &snapshot, NULL) == TD_OK;
 	catalogue_snapshot_unref(snapshot);
 	return worked;
 }

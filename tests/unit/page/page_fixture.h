@@ -32,7 +32,7 @@ static inline int fixture_set_up(void **state)
 	/* A store gives ids. */
 	for (size_t i = 0; i < rows.package_count; i++)
 		rows.packages[i].id = rows.packages[i].slug;
-	assert_int_equal(catalogue_snapshot_create(&rows, "test", &f.snapshot, &err), TD_OK);
+	assert_int_equal(catalogue_snapshot_create(&rows, &f.snapshot, &err), TD_OK);
 	*state = &f;
 	return 0;
 }

@@ -22,7 +22,7 @@ static struct catalogue_snapshot *snapshot_of(const char *name)
 		.currency = TD_SLICE("USD"),
 		.is_active = true};
 	const struct store_catalogue rows = {.packages = &row, .package_count = 1};
-	assert_int_equal(catalogue_snapshot_create(&rows, "test", &snapshot, &err), TD_OK);
+	assert_int_equal(catalogue_snapshot_create(&rows, &snapshot, &err), TD_OK);
 	return snapshot;
 }
 

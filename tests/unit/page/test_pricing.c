@@ -38,7 +38,7 @@ static char *render(const struct store_catalogue *rows, const struct page_config
 	struct td_err err = TD_ERR_INIT;
 	struct td_buf html = {.limit = PAGE_BODY_MOST};
 	struct catalogue_snapshot *snapshot = NULL;
-	assert_int_equal(catalogue_snapshot_create(rows, "test", &snapshot, &err), TD_OK);
+	assert_int_equal(catalogue_snapshot_create(rows, &snapshot, &err), TD_OK);
 	size_t count;
 	const struct catalogue_package *packages = catalogue_snapshot_list(snapshot, &count);
 	if (page_render_pricing(
