@@ -43,13 +43,6 @@ CREATE TABLE kept_catalogue (
 	kept_at timestamptz NOT NULL
 );
 
--- Where the content is kept elsewhere: the catalogue as it was last read whole, for when that is away. At most one row.
-CREATE TABLE kept_catalogue (
-	id integer PRIMARY KEY CHECK (id = 1),
-	body text NOT NULL,
-	kept_at timestamptz NOT NULL
-);
-
 -- NOTIFY makes commits wait for each other, so it stands on these three tables only.
 CREATE FUNCTION tools_dashboard_catalogue_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

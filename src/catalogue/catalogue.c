@@ -198,8 +198,8 @@ enum td_status catalogue_populate(const struct catalogue_access *access,
 	if (status != TD_EXISTS)
 		return status;
 	struct td_buf line = TD_BUF_INIT;
-	td_buf_printf(&line, "Found %zu existing subscription packages, skipping population",
-		existing);
+	td_buf_printf(
+		&line, "Found %zu existing subscription packages, skipping population", existing);
 	say_to(access->say, access->say_ctx, &line);
 	td_buf_done(&line);
 	return TD_OK;
@@ -231,8 +231,8 @@ static void say_bad_rows(const struct catalogue_access *access, const struct sto
 }
 
 /* Metadata and features from a store of their own. */
-static enum td_status read_content(const struct catalogue_access *access,
-	struct store_op *packages, const struct store_catalogue *want, struct td_err *err)
+static enum td_status read_content(const struct catalogue_access *access, struct store_op *packages,
+	const struct store_catalogue *want, struct td_err *err)
 {
 	struct store_op *op = new_op(access, STORE_CATALOGUE_READ);
 	if (op == NULL || !join_ask(packages, want, op)) {

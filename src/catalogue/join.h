@@ -18,7 +18,6 @@ bool join_content(struct store_op *packages, const struct store_op *content) TD_
 
 /* The content of earlier rows instead. A package that they do not have is left out: nobody sees one
  * without its content. False: no memory. */
-bool join_earlier(
-	struct store_op *packages, const struct store_catalogue *earlier) TD_MUST_CHECK;
+bool join_earlier(struct store_op *packages, const struct store_catalogue *earlier) TD_MUST_CHECK;
 
 #endif

@@ -38,8 +38,7 @@ static struct store_op *run_op(struct reading *r, struct store *store, struct st
 /* ---- the last good one
  * --------------------------------------------------------------------------------- */
 
-static bool remember(
-	struct reading *r, const struct store_catalogue *rows, const char *source)
+static bool remember(struct reading *r, const struct store_catalogue *rows, const char *source)
 {
 	td_arena_done(&r->arena);
 	r->arena = (struct td_arena)TD_ARENA_INIT;
@@ -76,8 +75,7 @@ static struct store_op *read_part(struct reading *r, unsigned parts, struct td_e
 	return run_op(r, r->records, op, "read the catalogue", err);
 }
 
-static enum td_status add_content(
-	struct reading *r, struct store_op *packages, struct td_err *err)
+static enum td_status add_content(struct reading *r, struct store_op *packages, struct td_err *err)
 {
 	struct store_op *op = new_op(r, STORE_CATALOGUE_READ);
 	if (op != NULL && !join_ask(packages, NULL, op)) {
@@ -129,9 +127,10 @@ static enum td_status check(struct td_slice text, struct td_err *err)
 	struct td_arena arena = TD_ARENA_INIT;
 	struct store_catalogue rows;
 	struct catalogue_faults *faults = td_arena_alloc(&arena, sizeof(*faults));
-	enum td_status status =
-		faults != NULL ? catalogue_file_parse(text, &arena, &rows, faults, err)
-			       : td_err_set(err, TD_NOMEM, "no memory to check the catalogue");
+	enum td_status status = faults != NULL
+					? catalogue_file_parse(text, &arena, &rows, faults, err)
+					: td_err_set(err, TD_NOMEM,
+						  "no memory to check the catalogue");
 	td_arena_done(&arena);
 	if (status == TD_NOMEM)
 		return status;

@@ -21,11 +21,11 @@ struct reading {
 	const char *source, *kept_source; /* static; the names of the content's and the records' */
 
 	/* Its own; zero at first. */
-	struct td_arena arena;          /* of `good` */
-	struct store_catalogue good;    /* the last good one: its packages are those whose content
-					   is known */
-	const char *good_source;        /* where its content came from; NULL: there is none */
-	uint8_t kept[TD_SHA256_SIZE];   /* of what the records' store keeps, … */
+	struct td_arena arena;           /* of `good` */
+	struct store_catalogue good;     /* the last good one: its packages are those whose content
+					    is known */
+	const char *good_source;         /* where its content came from; NULL: there is none */
+	uint8_t kept[TD_SHA256_SIZE];    /* of what the records' store keeps, … */
 	uint8_t refused[TD_SHA256_SIZE]; /* … and of what it cannot keep; zero: nothing */
 };
 

@@ -1,9 +1,8 @@
 /* Keeps a holder's snapshot like the store: reads when the store says that something changed, and
  * at least every refresh_ms; swaps only what differs; keeps the last good one when reading fails.
- * Where the content is in a store of its own and cannot be read, packages are served as they are and
- * content as it was; so it is after a restart, too, for it is kept in the other store.
- * It has one thread of its own, which is the only one that waits, builds, compresses and calls
- * back. */
+ * Where the content is in a store of its own and cannot be read, packages are served as they are
+ * and content as it was; so it is after a restart, too, for it is kept in the other store. It has
+ * one thread of its own, which is the only one that waits, builds, compresses and calls back. */
 #ifndef TD_CATALOGUE_REFRESH_H
 #define TD_CATALOGUE_REFRESH_H
 

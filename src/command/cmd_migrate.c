@@ -82,8 +82,7 @@ static void put_plans_text(
 		}
 	}
 	if (sound && pending_of(plans) == 0)
-		td_buf_printf(
-			out, "Schema is up to date (%zu migrations)\n", applied_of(plans));
+		td_buf_printf(out, "Schema is up to date (%zu migrations)\n", applied_of(plans));
 	else if (sound)
 		td_buf_printf(out, "%zu to run\n", pending_of(plans));
 }
@@ -103,8 +102,8 @@ static enum td_status plan_postgres(const struct settings *settings, struct td_a
 	if (status == TD_OK)
 		status = postgres_wait(store, err);
 	if (status == TD_OK)
-		status = store_postgres_plan(store, settings->schema_dir, arena,
-			&plans->list[plans->count++], err);
+		status = store_postgres_plan(
+			store, settings->schema_dir, arena, &plans->list[plans->count++], err);
 	store_destroy(store);
 	return status;
 }
@@ -117,8 +116,8 @@ static enum td_status plan_cassandra(const struct settings *settings, struct td_
 	if (status == TD_OK)
 		status = cassandra_wait(store, err);
 	if (status == TD_OK)
-		status = store_cassandra_plan(store, settings->schema_dir, arena,
-			&plans->list[plans->count++], err);
+		status = store_cassandra_plan(
+			store, settings->schema_dir, arena, &plans->list[plans->count++], err);
 	store_destroy(store);
 	return status;
 }
@@ -177,8 +176,8 @@ static int migrate(const struct settings *settings)
 	struct td_err err = TD_ERR_INIT;
 	struct session session;
 	if (settings->uses_postgres) {
-		if (session_open(&session, settings, SESSION_CONTENT | SESSION_MIGRATES,
-			    &err) == TD_OK) {
+		if (session_open(&session, settings, SESSION_CONTENT | SESSION_MIGRATES, &err) ==
+			TD_OK) {
 			session_close(&session);
 			return TD_EXIT_DONE;
 		}

@@ -175,8 +175,8 @@ static void give_up(
 	struct connect_supervisor *s, uint64_t start_ms, const struct connect_failures *failures)
 {
 	const struct connect_observer *o = &s->config.observer;
-	o->gave_up(o->ctx, s->config.schedule.max_retries, (int64_t)(now_ms(s) - start_ms),
-		failures);
+	o->gave_up(
+		o->ctx, s->config.schedule.max_retries, (int64_t)(now_ms(s) - start_ms), failures);
 	enter(s, CONNECT_IS_FAILED);
 }
 
@@ -252,8 +252,8 @@ static bool back_off(struct connect_supervisor *s, const struct connect_failures
 	return pause_for(s, wait_ms > PAUSE_LEAST_MS ? wait_ms : PAUSE_LEAST_MS);
 }
 
-/* The second phase: after a loss, or where start_ms is not 0 a start since then that goes on. False:
- * stopped, or given up. */
+/* The second phase: after a loss, or where start_ms is not 0 a start since then that goes on.
+ * False: stopped, or given up. */
 static bool reconnect(
 	struct connect_supervisor *s, uint64_t start_ms, struct connect_failures *failures)
 {

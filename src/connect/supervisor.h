@@ -102,8 +102,8 @@ struct connect_supervisor_config {
 	struct connect_port port;
 	struct connect_observer observer;
 	struct connect_schedule schedule;
-	bool keeps_trying; /* a start whose schedule is used up goes on as after a loss */
-	int64_t timeout_ms;           /* CONNECT_TIMEOUT: one attempt in all */
+	bool keeps_trying;  /* a start whose schedule is used up goes on as after a loss */
+	int64_t timeout_ms; /* CONNECT_TIMEOUT: one attempt in all */
 	const struct td_clock *clock; /* borrowed until destroy; only pauses are in real time */
 };
 

@@ -10,7 +10,7 @@
 
 #define AGAIN_MS 500
 /* How long whoever has made the tables is given to fill them. */
-#define FILL_MS  10000
+#define FILL_MS 10000
 
 /* "['a', 'b']:9042" */
 static void put_target(const struct settings *settings, char *out, size_t size)
@@ -205,8 +205,7 @@ static bool is_lost(enum td_status status)
 }
 
 /* Waits a moment. False: give up. */
-static bool may_go_on(
-	service_go_on_fn *go_on, void *go_on_ctx, struct connect_schedule *schedule)
+static bool may_go_on(service_go_on_fn *go_on, void *go_on_ctx, struct connect_schedule *schedule)
 {
 	if (go_on == NULL)
 		return connect_log_may_retry(schedule);

@@ -129,7 +129,8 @@ bool service_begin_content(struct service *service)
 	return true;
 }
 
-/* Whether the records' store has content that was kept. TD_OK, TD_NOTFOUND; others: it cannot say. */
+/* Whether the records' store has content that was kept. TD_OK, TD_NOTFOUND; others: it cannot say.
+ */
 static enum td_status find_kept(struct service *service)
 {
 	struct td_err err = TD_ERR_INIT;

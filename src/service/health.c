@@ -5,52 +5,71 @@
 
 #include <string.h>
 
-/* What there is to say, copied together under the locks. */
-struct health {
-	const char *store_name;
-	bool needs_store; /* a data service is nothing without its database */
-	enum service_phase phase;
-	char reason[TD_ERR_TEXT_MAX];
+struct database_health {
+	const char *name;
 	bool has_store;
 	struct store_health store;
 	bool has_connections;
 	struct store_connections connections;
+};
+
+/* What there is to say, copied together under the locks. */
+struct health {
+	struct database_health databases[2];
+	size_t count;
+	bool needs_stores; /* a data service is nothing without its database */
+	enum service_phase phase;
+	char reason[TD_ERR_TEXT_MAX];
 	struct catalogue_state catalogue; /* has_snapshot false: none */
 };
 
+static void look_at(struct health *health, const char *name, struct store *store)
+{
+	struct database_health *d = &health->databases[health->count++];
+	*d = (struct database_health){.name = name, .has_store = store != NULL};
+	if (store == NULL)
+		return;
+	store_get_health(store, &d->store);
+	d->has_connections = store_get_connections(store, &d->connections);
+}
+
 static struct health look(struct service *service)
 {
-	struct health health = {
-		.store_name = service->database->name,
-		.needs_store = !service->role->edges,
-		.phase = SERVICE_STARTING,
-	};
+	struct health health = {.needs_stores = !service->role->edges};
 	td_lock_take(&service->lock);
 	health.phase = service->phase;
 	memcpy(health.reason, service->reason, sizeof(health.reason));
-	struct store *store = service->store;
 	struct catalogue_refresher *refresher = service->refresher;
 	td_lock_give(&service->lock);
-	health.has_store = store != NULL;
-	if (store != NULL)
-		store_get_health(store, &health.store);
-	if (store != NULL)
-		health.has_connections = store_get_connections(store, &health.connections);
+	look_at(&health, service->database->name, service_store(service));
+	if (service->content_database != NULL)
+		look_at(&health, service->content_database->name, service_content_store(service));
 	/* While it is stopping the refresher may be gone. */
 	if (refresher != NULL && health.phase != SERVICE_STOPPING)
 		catalogue_refresher_get_state(refresher, &health.catalogue);
 	return health;
 }
 
+/* NULL: all are up. */
+static const struct database_health *find_down(const struct health *health)
+{
+	for (size_t i = 0; i < health->count; i++) {
+		const struct database_health *d = &health->databases[i];
+		if (!d->has_store || d->store.state != STORE_UP)
+			return d;
+	}
+	return NULL;
+}
+
 static bool is_degraded(const struct health *health)
 {
-	return health->store.state != STORE_UP || health->catalogue.degraded;
+	return find_down(health) != NULL || health->catalogue.degraded;
 }
 
 static bool is_ready(const struct health *health)
 {
 	return health->phase == SERVICE_READY &&
-	       (!health->needs_store || health->store.state == STORE_UP);
+	       (!health->needs_stores || find_down(health) == NULL);
 }
 
 static const char *status_word(const struct health *health)
@@ -77,28 +96,28 @@ static void put_connections(struct td_json *json, const struct store_connections
 	td_json_close(json, '}');
 }
 
-static void put_store(struct td_json *json, const struct health *health)
+static void put_database(struct td_json *json, const struct database_health *d)
 {
 	static const char *const words[] = {
 		[STORE_CONNECTING] = "connecting", [STORE_UP] = "up", [STORE_DOWN] = "down"};
-	const struct store_health *store = &health->store;
-	td_json_name(json, health->store_name);
+	const struct store_health *store = &d->store;
+	td_json_name(json, d->name);
 	td_json_open(json, '{');
-	td_json_member_str(json, "status", health->has_store ? words[store->state] : "connecting");
+	td_json_member_str(json, "status", d->has_store ? words[store->state] : "connecting");
 	td_json_name(json, "since");
-	if (health->has_store)
+	if (d->has_store)
 		td_json_time(json, store->since_ms);
 	else
 		td_json_null(json);
 	td_json_member_str(
 		json, "last_error", store->last_error[0] != '\0' ? store->last_error : NULL);
 	td_json_name(json, "next_attempt_in");
-	if (health->has_store && store->next_attempt_in_ms >= 0)
+	if (d->has_store && store->next_attempt_in_ms >= 0)
 		td_json_i64(json, (store->next_attempt_in_ms + 999) / 1000);
 	else
 		td_json_null(json);
-	if (health->has_connections)
-		put_connections(json, &health->connections);
+	if (d->has_connections)
+		put_connections(json, &d->connections);
 	td_json_close(json, '}');
 }
 
@@ -116,15 +135,16 @@ static void put_catalogue(struct td_json *json, const struct health *health)
 	td_json_close(json, '}');
 }
 
-/* Why it is not ready: what the database's last attempt said, where that is the reason. */
+/* Why it is not ready: what a database's last attempt said, where that is the reason. */
 static void put_reason(struct td_json *json, const struct health *health)
 {
-	bool store = health->has_store && health->store.state != STORE_UP &&
-		     health->phase != SERVICE_STOPPING && health->store.last_error[0] != '\0';
-	td_json_member_str(json, "reason", store ? health->store.last_error : health->reason);
-	if (health->has_store && health->store.next_attempt_in_ms >= 0)
+	const struct database_health *down = find_down(health);
+	bool store = down != NULL && down->has_store && health->phase != SERVICE_STOPPING &&
+		     down->store.last_error[0] != '\0';
+	td_json_member_str(json, "reason", store ? down->store.last_error : health->reason);
+	if (down != NULL && down->has_store && down->store.next_attempt_in_ms >= 0)
 		td_json_member_i64(
-			json, "next_attempt_in", (health->store.next_attempt_in_ms + 999) / 1000);
+			json, "next_attempt_in", (down->store.next_attempt_in_ms + 999) / 1000);
 }
 
 static void reply_health(struct http_request *rq, struct service *service, bool verbose)
@@ -140,7 +160,8 @@ static void reply_health(struct http_request *rq, struct service *service, bool 
 	if (verbose) {
 		td_json_name(&json, "checks");
 		td_json_open(&json, '{');
-		put_store(&json, &health);
+		for (size_t i = 0; i < health.count; i++)
+			put_database(&json, &health.databases[i]);
 		if (service->role->edges)
 			put_catalogue(&json, &health);
 		td_json_close(&json, '}');

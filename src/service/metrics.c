@@ -105,12 +105,32 @@ static void put_number(
 	td_buf_printf(out, "%s %.15g\n", name, number);
 }
 
+/* Of the records, and of the content where it has a database of its own. */
+struct stores {
+	struct {
+		struct store *store;
+		struct store_health health;
+		bool has_connections;
+		struct store_connections connections;
+	} list[2];
+	size_t count;
+};
+
+static void look_at_store(struct stores *stores, struct store *store)
+{
+	if (store == NULL)
+		return;
+	size_t at = stores->count++;
+	stores->list[at].store = store;
+	store_get_health(store, &stores->list[at].health);
+	stores->list[at].has_connections = store_get_connections(
+		store, &stores->list[at].connections);
+}
+
 /* The names of classes are capitals where they are made. */
 static void put_failures(
 	struct td_buf *out, const char *name, const struct store_connections *connections)
 {
-	put_head(out, "tools_dashboard_store_connect_failures_total", "counter",
-		"Attempts to connect that failed, by their reason.");
 	for (size_t i = 0; i < connections->failure_count; i++) {
 		const struct store_failures *row = &connections->failures[i];
 		td_buf_printf(out,
@@ -121,52 +141,87 @@ static void put_failures(
 	}
 }
 
-static void put_connections(
-	struct td_buf *out, const char *name, const struct store_connections *connections)
+static double open_of(const struct store_connections *c)
 {
-	const struct {
+	return (double)c->open;
+}
+
+static double made_of(const struct store_connections *c)
+{
+	return (double)c->made;
+}
+
+static double reconnects_of(const struct store_connections *c)
+{
+	return (double)c->reconnects;
+}
+
+static double lost_of(const struct store_connections *c)
+{
+	return (double)c->lost_ms / 1000;
+}
+
+static double oldest_of(const struct store_connections *c)
+{
+	return (double)c->oldest_ms / 1000;
+}
+
+static void put_connections(struct td_buf *out, const struct stores *stores)
+{
+	static const struct {
 		const char *name, *type, *help;
-		double number;
+		double (*number)(const struct store_connections *connections);
 	} rows[] = {
 		{"tools_dashboard_store_connections", "gauge", "Connections that are open.",
-			(double)connections->open},
+			open_of},
 		{"tools_dashboard_store_connects_total", "counter", "Connections that were made.",
-			(double)connections->made},
+			made_of},
 		{"tools_dashboard_store_reconnects_total", "counter",
-			"Times that the store came back after it was lost.",
-			(double)connections->reconnects},
+			"Times that the store came back after it was lost.", reconnects_of},
 		{"tools_dashboard_store_lost_seconds", "gauge",
-			"Time since the store was lost; 0 while it is there.",
-			(double)connections->lost_ms / 1000},
+			"Time since the store was lost; 0 while it is there.", lost_of},
 		{"tools_dashboard_store_oldest_connection_seconds", "gauge",
-			"The age of the oldest connection that is open.",
-			(double)connections->oldest_ms / 1000},
+			"The age of the oldest connection that is open.", oldest_of},
 	};
-	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
-		put_head(out, rows[i].name, rows[i].type, rows[i].help);
-		td_buf_printf(out, "%s{store=\"%s\"} %.15g\n", rows[i].name, name, rows[i].number);
+	for (size_t r = 0; r < TD_ARRAY_LEN(rows); r++) {
+		put_head(out, rows[r].name, rows[r].type, rows[r].help);
+		for (size_t i = 0; i < stores->count; i++) {
+			if (stores->list[i].has_connections)
+				td_buf_printf(out, "%s{store=\"%s\"} %.15g\n", rows[r].name,
+					stores->list[i].health.name,
+					rows[r].number(&stores->list[i].connections));
+		}
 	}
-	put_failures(out, name, connections);
+	put_head(out, "tools_dashboard_store_connect_failures_total", "counter",
+		"Attempts to connect that failed, by their reason.");
+	for (size_t i = 0; i < stores->count; i++) {
+		if (stores->list[i].has_connections)
+			put_failures(
+				out, stores->list[i].health.name, &stores->list[i].connections);
+	}
 }
 
-static void put_store(struct td_buf *out, struct store *store)
+static void put_stores(struct td_buf *out, const struct stores *stores)
 {
-	struct store_health health;
-	store_get_health(store, &health);
+	bool has_connections = false;
+	if (stores->count == 0)
+		return;
 	put_head(out, "tools_dashboard_store_up", "gauge", "1 where the store can be used.");
-	td_buf_printf(out, "tools_dashboard_store_up{store=\"%s\"} %d\n", health.name,
-		health.state == STORE_UP);
-	struct store_connections connections;
-	if (store_get_connections(store, &connections))
-		put_connections(out, health.name, &connections);
+	for (size_t i = 0; i < stores->count; i++) {
+		td_buf_printf(out, "tools_dashboard_store_up{store=\"%s\"} %d\n",
+			stores->list[i].health.name, stores->list[i].health.state == STORE_UP);
+		has_connections |= stores->list[i].has_connections;
+	}
+	if (has_connections)
+		put_connections(out, stores);
 }
 
-/* Of the store, as far as it is there, and those that hash passwords. */
-static void put_lanes(struct td_buf *out, struct store *store, struct calls *calls)
+/* Of the stores, as far as they are there, and those that hash passwords. */
+static void put_lanes(struct td_buf *out, const struct stores *stores, struct calls *calls)
 {
 	struct lanes lanes = {.count = 0};
-	if (store != NULL)
-		store_each_lane(store, collect_lane, &lanes);
+	for (size_t i = 0; i < stores->count; i++)
+		store_each_lane(stores->list[i].store, collect_lane, &lanes);
 	calls_each_lane(calls, collect_lane, &lanes);
 	put_lane_numbers(out, &lanes);
 	put_lane_batches(out, &lanes);
@@ -231,18 +286,20 @@ void service_put_metrics(struct service *service, struct td_buf *out)
 	td_lock_take(&service->lock);
 	bool stopping = service->phase == SERVICE_STOPPING;
 	bool ready = service->phase == SERVICE_READY;
-	struct store *store = service->store;
+	struct store *store = service->store, *content = service->content_store;
 	struct catalogue_refresher *refresher = stopping ? NULL : service->refresher;
 	struct sweeper *sweeper = stopping ? NULL : service->sweeper;
 	td_lock_give(&service->lock);
+	struct stores stores = {.count = 0};
+	look_at_store(&stores, store);
+	look_at_store(&stores, content);
 	put_head(out, "tools_dashboard_build_info", "gauge", "The version that runs.");
 	td_buf_printf(out, "tools_dashboard_build_info{version=\"%s\"} 1\n", SERVICE_VERSION);
 	put_number(out, "tools_dashboard_ready", "gauge", "1 where the service is ready.", ready);
 	put_process(out, service);
 	http_server_put_metrics(service->server, out);
-	if (store != NULL)
-		put_store(out, store);
-	put_lanes(out, store, service->calls);
+	put_stores(out, &stores);
+	put_lanes(out, &stores, service->calls);
 	if (refresher != NULL)
 		put_catalogue(out, refresher);
 	if (sweeper != NULL)

@@ -109,11 +109,13 @@ struct service {
 /* A td_thread_fn of the starter: from opening the store to READY. Sets `code` where it fails. */
 void service_start(void *service);
 
-/* Ends the service with this exit code; the first counts. `err` is logged, NULL: it was. Any thread.
+/* Ends the service with this exit code; the first counts. `err` is logged, NULL: it was. Any
+ * thread.
  */
 void service_fail(struct service *service, int code, const struct td_err *err);
 
-/* ---- content.c: the content's own database, in a thread of its own beside the start of the records'
+/* ---- content.c: the content's own database, in a thread of its own beside the start of the
+ * records'
  */
 
 /* Begins to connect, migrates or waits for the schema, populates. False: it failed. The starter's.

@@ -24,8 +24,8 @@ enum td_status storage_wait_for_schema(const struct settings *settings, service_
 
 /* Writes the catalogue of the settings into stores that have none: content into `content`, packages
  * (and content, where nothing else has it) into `records`, in this order; either may be NULL. An
- * exit code; `err` where it is not 0: TD_EXIT_SETTING where CATALOGUE_FILE is wrong (its faults were
- * logged). */
+ * exit code; `err` where it is not 0: TD_EXIT_SETTING where CATALOGUE_FILE is wrong (its faults
+ * were logged). */
 int storage_populate(const struct settings *settings, struct store *records, struct store *content,
 	struct td_err *err) TD_MUST_CHECK;
 

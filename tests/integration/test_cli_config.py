@@ -79,10 +79,10 @@ def test_all_wrong_settings_at_once(tmp_path):
 
 @pytest.mark.parametrize("command", ["serve", "back-api", "migrate", "populate", "catalogue export"])
 @pytest.mark.parametrize("name", ["CASSANDRA_CONTACT_POINTS", "CASSANDRA_HOSTS"])
-def test_content_in_cassandra_is_not_served_yet(tmp_path, command, name):
+def test_content_in_cassandra_beside_sqlite_is_refused(tmp_path, command, name):
     done = run(*command.split(), folder=tmp_path, **{name: "cassandra"})
     assert (done.returncode, done.stdout) == (3, "")
-    assert f"{name}: {command} has its content in SQLite or PostgreSQL" in done.stderr
+    assert f"{name}: content in Cassandra needs PostgreSQL for all else, not SQLite" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

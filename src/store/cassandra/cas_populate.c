@@ -16,8 +16,8 @@ static enum td_status is_recorded(struct cas_store *s, struct cql_session *sessi
 {
 	struct cas_call call;
 	struct td_slice cell;
-	cas_call_init(&call, s,
-		"SELECT completed_at FROM %s.content_population WHERE name = " ROW, CQL_QUORUM);
+	cas_call_init(&call, s, "SELECT completed_at FROM %s.content_population WHERE name = " ROW,
+		CQL_QUORUM);
 	call.query.is_idempotent = true;
 	enum td_status status = cas_call_run(&call, s, session, timeout_ms, err);
 	*ret_is = status == TD_OK && cas_call_row(&call, &cell, 1);
@@ -27,8 +27,8 @@ static enum td_status is_recorded(struct cas_store *s, struct cql_session *sessi
 
 static enum td_status look(const struct cas_writing *w, bool *ret_is)
 {
-	return is_recorded(w->store, w->session, cas_time_left(w->store, w->op, STEP_MS), ret_is,
-		&w->op->err);
+	return is_recorded(
+		w->store, w->session, cas_time_left(w->store, w->op, STEP_MS), ret_is, &w->op->err);
 }
 
 static enum td_status record(const struct cas_writing *w)

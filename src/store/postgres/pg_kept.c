@@ -27,8 +27,8 @@ enum td_status pg_kept_get(
 	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op)
 {
 	PGresult *r = NULL;
-	enum td_status status = pg_sql_run(l, limit, "SELECT body FROM kept_catalogue WHERE id = 1",
-		NULL, 0, &r, &op->err);
+	enum td_status status = pg_sql_run(
+		l, limit, "SELECT body FROM kept_catalogue WHERE id = 1", NULL, 0, &r, &op->err);
 	if (status == TD_OK && PQntuples(r) == 0)
 		status = TD_NOTFOUND;
 	else if (status == TD_OK)
