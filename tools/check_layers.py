@@ -33,7 +33,7 @@ BELOW = {
     "page": ["base", "assets", "work", "store", "catalogue", "app", "http", "call"],
     "service": ["base", "assets", "work", "connect", "settings", "migrate", "store", "store/sqlite", "store/postgres",
                 "store/cassandra", "catalogue", "app", "http", "call", "api", "page"],
-    "command": ["base", "assets", "work", "connect", "settings", "migrate", "store", "store/sqlite", "store/postgres",
+    "command": ["base", "assets", "work", "connect", "settings", "migrate", "store", "store/sqlite", "store/postgres", "store/cassandra",
                 "catalogue", "app", "service"],
     "": ["base", "command", "service"],  # main.c
 }
