@@ -187,6 +187,29 @@ static void test_postgres_hurry_ends_the_wait_for_the_first_connection(void **st
 	assert_int_equal(late.status, TD_STOPPING);
 }
 
+static void keep(struct contract *c, const char *text)
+{
+	struct store_op *op = contract_op(STORE_KEPT_PUT);
+	op->in.text = td_slice_str(text);
+	contract_expect(c->store, op, TD_OK);
+}
+
+/* The content of another store: the last is kept, in one row, and nothing else shows it. */
+static void test_postgres_keeps_what_another_store_had(void **state)
+{
+	struct contract *c = *state;
+	contract_expect(c->store, contract_op(STORE_KEPT_GET), TD_NOTFOUND);
+	keep(c, "first");
+	keep(c, "second \xc3\xa9 ' \\ \"");
+	keep(c, "second \xc3\xa9 ' \\ \"");
+	struct store_op *op = contract_call(c->store, contract_op(STORE_KEPT_GET), TD_OK);
+	assert_true(td_slice_is(op->out.text, "second \xc3\xa9 ' \\ \""));
+	store_op_free(op);
+	PGconn *conn = pgdb_connect(((struct pgdb *)c->db)->name);
+	assert_true(pgdb_finds(conn, "SELECT 1 FROM kept_catalogue HAVING count(*) = 1"));
+	PQfinish(conn);
+}
+
 static int run_postgres_only(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +218,7 @@ static int run_postgres_only(void)
 		CONTRACT_TEST(test_postgres_refused_lane_makes_no_storm),
 		CONTRACT_TEST(test_postgres_read_only_server_is_noticed),
 		CONTRACT_TEST(test_postgres_second_run_keeps_no_answer_of_the_first),
+		CONTRACT_TEST(test_postgres_keeps_what_another_store_had),
 		cmocka_unit_test(test_postgres_hurry_ends_the_wait_for_the_first_connection),
 	};
 	return cmocka_run_group_tests_name("postgresql only", tests, NULL, NULL);

@@ -29,6 +29,7 @@
 struct world {
 	struct fake_clock fake;
 	struct connect_supervisor *supervisor;
+	bool keeps_trying; /* from its beginning */
 
 	/* What the next attempt, and the connection, will do. */
 	_Atomic int fails_as; /* an enum connect_class, or NOTHING */
@@ -164,6 +165,7 @@ static enum td_status create(struct world *w, int64_t max_retries, struct td_err
 			.still_down = on_still_down,
 			.ctx = w},
 		.schedule = {.max_retries = max_retries, .initial_ms = 1, .max_ms = 4},
+		.keeps_trying = w->keeps_trying,
 		.timeout_ms = TIMEOUT_MS,
 		.clock = &w->fake.clock,
 	};
@@ -463,6 +465,44 @@ static void test_supervisor_start_follows_its_schedule_and_ends(void **state)
 	}
 }
 
+/* It goes on after the schedule, with the whole time-out, and is up the first time. */
+static void test_supervisor_start_that_keeps_trying_has_no_end(void **state)
+{
+	struct world *w = *state;
+	struct connect_health health;
+	init(w, CONNECT_SILENT, TIMEOUT_MS);
+	w->keeps_trying = true;
+	begin(w);
+	wait_for_attempts(w, 8);
+	connect_supervisor_get_health(w->supervisor, &health);
+	assert_int_equal(health.state, CONNECT_IS_DOWN);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(w->allowed_ms[i], TIMEOUT_MS);
+	atomic_store(&w->fails_as, NOTHING);
+	assert_int_equal(connect_supervisor_wait(w->supervisor), TD_OK);
+	end(w);
+	assert_int_equal(w->start_failed, 3);
+	assert_int_equal(w->gave_up, 0);
+	assert_int_equal(w->up, 1);
+	assert_int_equal(w->up_again, 0);
+}
+
+/* It is told after the schedule was used up that there is no reason to go on. */
+static void test_supervisor_start_that_kept_trying_is_told_to_end(void **state)
+{
+	struct world *w = *state;
+	init(w, CONNECT_SILENT, TIMEOUT_MS);
+	w->keeps_trying = true;
+	begin(w);
+	wait_for_attempts(w, 6);
+	assert_int_equal(w->gave_up, 0);
+	connect_supervisor_keep_trying(w->supervisor, false);
+	assert_int_equal(connect_supervisor_wait(w->supervisor), TD_UNAVAILABLE);
+	end(w);
+	assert_int_equal(w->gave_up, 1);
+	assert_true(w->away_ms >= 6 * TIMEOUT_MS);
+}
+
 /* Nobody waits for it any more, and connecting goes on. */
 static void test_supervisor_interrupted_wait_returns(void **state)
 {
@@ -545,6 +585,11 @@ int main(void)
 			test_supervisor_stop_ends_a_connection_that_stands, make_world, free_world),
 		cmocka_unit_test_setup_teardown(test_supervisor_start_follows_its_schedule_and_ends,
 			make_world, free_world),
+		cmocka_unit_test_setup_teardown(
+			test_supervisor_start_that_keeps_trying_has_no_end, make_world, free_world),
+		cmocka_unit_test_setup_teardown(
+			test_supervisor_start_that_kept_trying_is_told_to_end, make_world,
+			free_world),
 		cmocka_unit_test_setup_teardown(
 			test_supervisor_interrupted_wait_returns, make_world, free_world),
 		cmocka_unit_test_setup_teardown(
