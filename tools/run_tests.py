@@ -176,9 +176,10 @@ def suite_coverage(pattern):
     return Counts(*coverage.measure())
 
 
-def run_pytest(name, pattern):
+def run_pytest(name, pattern, kinds=None):
     python = builds.venv()
-    kinds = ["release", "asan"] + (["tsan"] if os.environ.get("TD_LONG") else [])
+    if kinds is None:
+        kinds = ["release", "asan"] + (["tsan"] if os.environ.get("TD_LONG") else [])
     if python is None or not all(map(builds.build, kinds)):
         return failed(f"{name}: a build failed")
     report = os.path.join(ROOT, "build-dev", f"{name}.xml")
@@ -225,6 +226,10 @@ def suite_faults(pattern):
     return run_pytest("faults", pattern)
 
 
+def suite_compose(pattern):
+    return run_pytest("compose", pattern, kinds=[])
+
+
 def suite_browser(pattern):
     where = os.path.join(ROOT, "tests", "browser")
     python = builds.venv()
@@ -263,6 +268,7 @@ SUITES = [
     ("integration", suite_integration, "tests/integration/conftest.py"),
     ("browser", suite_browser, "tests/browser/run.mjs"),
     ("faults", suite_faults, "tests/faults/conftest.py"),
+    ("compose", suite_compose, "tests/compose/conftest.py"),
 ]
 
 

@@ -1,4 +1,5 @@
-"""The Compose file and the image's recipe, as far as they can be read without an engine."""
+"""The Compose file and the image's recipe, as far as they can be read without an engine. What they do
+on one: tests/compose."""
 
 import json
 import os
@@ -34,6 +35,18 @@ def test_docker_compose_accepts_the_development_stack():
     assert back["restart"] == "on-failure"
     assert back["environment"]["DATABASE_URL"] == \
         "postgresql://user:pass@postgresql:5432/main_db"
+    cassandra = services["cassandra"]
+    assert cassandra["image"] == "cassandra:4"
+    assert cassandra["healthcheck"]["test"] == ["CMD", "cqlsh", "-e", "describe cluster"]
+    assert (cassandra["healthcheck"]["interval"], cassandra["healthcheck"]["timeout"],
+            cassandra["healthcheck"]["retries"]) == ("10s", "10s", 10)
+    assert cassandra["healthcheck"]["start_period"]
+    back = services["back-cassandra"]
+    assert back["container_name"] == "back-cassandra"
+    assert back["build"]
+    assert back["command"] == ["back-cassandra"]
+    assert back["depends_on"] == {"cassandra": {"condition": "service_healthy"}}
+    assert back["environment"] == {"CASSANDRA_CONTACT_POINTS": "cassandra", "PORT": "8102"}
     for service in services.values():
         for port in service.get("ports", []):
             assert str(port).startswith("127.0.0.1:"), port
@@ -56,10 +69,11 @@ def test_the_image_is_made_in_two_stages_and_runs_as_nobody_special():
 
 
 def test_the_image_has_every_library_that_the_executable_needs():
-    """What the executable is linked with, and libpq, which it loads itself."""
+    """What the executable is linked with; and libpq and libssl, which it loads itself."""
     binary = os.environ["TOOLS_DASHBOARD_RELEASE"]
     linked = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
-    names = re.findall(r"(lib[\w.+-]+\.so[\d.]*) => (/\S+)", linked) + [("libpq.so.5", "libpq.so.5")]
+    names = re.findall(r"(lib[\w.+-]+\.so[\d.]*) => (/\S+)", linked)
+    names += [(name, name) for name in ("libpq.so.5", "libssl.so.3")]
     packages = set()
     for _, path in names:
         owner = subprocess.run(["dpkg", "-S", "*/" + os.path.basename(path)], capture_output=True,
@@ -67,7 +81,7 @@ def test_the_image_has_every_library_that_the_executable_needs():
         packages.update(line.split(":")[0] for line in owner.splitlines())
     final = dockerfile()[dockerfile().rindex("FROM "):]
     wanted = {"libmicrohttpd12", "libpq5", "libsqlite3-0", "libjansson4", "libsodium23", "zlib1g",
-              "libbrotli1"}
+              "libbrotli1", "liblz4-1", "libssl3"}
     assert wanted <= packages
     for package in wanted:
         assert re.search(rf"\b{re.escape(package)}\b", final), package

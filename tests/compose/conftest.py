@@ -1,0 +1,85 @@
+"""Fixtures for the stack: an engine, its images, and Compose as a person calls it.
+
+TD_LONG=1 runs every fault that is listed; otherwise some of them.
+"""
+
+import os
+import time
+
+import pytest
+
+import engine as engines
+import terminal
+
+LONG = os.environ.get("TD_LONG") == "1"
+LOOKS = ("logs", "ps", "exec", "curl")  # commands that change nothing: repeated until they show it
+
+
+@pytest.fixture(scope="session")
+def engine():
+    try:
+        one = engines.Engine()
+    except engines.Unavailable as error:
+        pytest.skip(str(error))
+    try:
+        if not one.is_ours():
+            assert not one.strangers(), \
+                "a stack of this name is there already; these tests would take it down with its " \
+                "data. If it can go: docker-compose -f docker-compose.dev.yml down -v"
+        print("stand-ins for", one.make_images() or "no image")
+        yield one
+    finally:
+        one.stop()
+
+
+class Stack:
+    """One Compose file on the engine."""
+
+    def __init__(self, engine, file, env=None):
+        self.engine, self.file = engine, file
+        self.extra = env or {}
+
+    def env(self):
+        return {**engines.environment(**self.engine.env()), **self.extra}
+
+    def shell(self, command, limit=600):
+        """Runs it in a pseudo-terminal; what it wrote, and its exit code."""
+        return terminal.run(command.replace("docker-compose.dev.yml", self.file), engines.ROOT,
+                            self.env(), limit)
+
+    def compose(self, words, limit=600):
+        text, code = self.shell(f"docker-compose -f {self.file} {words}", limit)
+        assert code == 0, f"{words} ended with {code}:\n{text[-4000:]}"
+        return text
+
+    def follow(self, step, seconds=90):
+        """Runs a step of the document; asserts that it shows what it should. Commands that only look
+        are repeated until it is there."""
+        command = step.command + (" -d" if step.command.endswith(" up") else "")
+        looks = any(f" {word} " in f" {step} " for word in LOOKS)
+        end = time.monotonic() + seconds
+        while True:
+            text, code = self.shell(command)
+            missing = step.missing(text)
+            if missing is None and code == 0:
+                return text
+            assert looks and time.monotonic() < end, \
+                f"{command}\nended with {code}, without: {missing}\n{text[-6000:]}"
+            time.sleep(0.5)
+
+    def remove(self):
+        self.shell(f"docker-compose -f {self.file} down -v --remove-orphans -t 5")
+
+
+@pytest.fixture(scope="module")
+def make_stack(engine):
+    """make_stack(FILE): a Stack that is taken down with its data at the module's end."""
+    made = []
+
+    def make(file, env=None):
+        made.append(Stack(engine, file, env))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.remove()
