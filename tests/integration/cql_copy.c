@@ -5,9 +5,11 @@
  * usage: cql_copy HOST PORT VERSION lz4|plain USER|- SELECT WRITE
  *
  * Both statements are prepared; the columns of SELECT are the values of WRITE, in their order. What
- * is null is bound as null in every other row, and as unset in the others. The password is
- * CQL_PASSWORD; TLS as cql_tls_env.h says. Prints "copied N", and "warned" behind it where the
- * server warned; ends with 1 and the reason on stderr where something failed. */
+ * is null is bound as null in every other row, and as unset in the others, the first with null. The
+ * password is CQL_PASSWORD; TLS as cql_tls_env.h says. Prints what was read of each row, a JSON array
+ * in a line (cql_rebind.h), so that a mistake made alike in reading and in writing is seen; then
+ * "copied N", and "warned" behind it where the server warned. Ends with 1 and the reason on stderr
+ * where something failed. */
 #include "cql_rebind.h"
 #include "cql_tls_env.h"
 
@@ -48,18 +50,22 @@ static bool copy_row(const struct cql_column *columns, const struct td_slice *ce
 	struct cql_response response;
 	const struct cql_pair payload = {TD_SLICE("nobody"), TD_SLICE("reads this")};
 	for (size_t i = 0; i < count; i++) {
-		if (cql_is_null(cells[i]) && copied % 2 == 1)
+		td_buf_put_char(&json, i > 0 ? ',' : '[');
+		if (cql_is_null(cells[i]) && copied % 2 == 1) {
+			td_buf_put_str(&json, "null");
 			cql_bind_unset(&values);
-		else
+		} else {
 			cql_rebind(&columns[i].type, cells[i], &json, &values);
+		}
 	}
+	(void)printf("%s]\n", td_buf_cstr(&json));
 	query.statement = target;
 	query.values = (struct cql_values){
 		.bytes = td_buf_slice(&values), .count = (uint16_t)count};
 	query.payload = &payload;
 	query.payload_count = 1;
-	bool good = !values.failed && run(&query, &response);
-	if (!values.failed)
+	bool good = !values.failed && !json.failed && run(&query, &response);
+	if (!values.failed && !json.failed)
 		cql_response_done(&response);
 	td_buf_done(&json);
 	td_buf_done(&values);
