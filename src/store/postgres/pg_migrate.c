@@ -11,6 +11,17 @@
 /* Advisory locks belong to a database, so any number of our own does. */
 #define LOCK_KEY "7310293847561029384"
 
+/* Who has it. */
+#define HOLDER_SQL                                                                     \
+	"SELECT a.application_name || ' (process ' || a.pid || ')' FROM pg_locks l JOIN " \
+	"pg_stat_activity a USING (pid)"                                               \
+	" WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"              \
+	" AND l.database = (SELECT oid FROM pg_database WHERE datname = "              \
+	"current_database())"                                                          \
+	" AND (l.classid::bigint << 32 | l.objid::bigint) = " LOCK_KEY " LIMIT 1"
+
+const char pg_sql_migration_holder[] = "SELECT (" HOLDER_SQL ")";
+
 /* How often a long statement asks whether the process still wants it. */
 #define LOOK_UP_MS 500
 
@@ -76,13 +87,7 @@ static enum td_status try_lock(void *ctx, struct td_err *err)
 	PGresult *r = NULL;
 	struct connect_limit limit = limit_in(m->store->config.store_timeout_ms);
 	enum td_status status = pg_query_row(m->conn,
-		"SELECT pg_try_advisory_lock(" LOCK_KEY "),"
-		" (SELECT a.application_name || ' (process ' || a.pid || ')' FROM pg_locks l JOIN "
-		"pg_stat_activity a USING (pid)"
-		" WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-		" AND l.database = (SELECT oid FROM pg_database WHERE datname = "
-		"current_database())"
-		" AND (l.classid::bigint << 32 | l.objid::bigint) = " LOCK_KEY " LIMIT 1)",
+		"SELECT pg_try_advisory_lock(" LOCK_KEY "), (" HOLDER_SQL ")",
 		2, &limit, &r, err);
 	if (status == TD_OK && strcmp(PQgetvalue(r, 0, 0), "t") != 0)
 		status = td_err_set(
@@ -347,24 +352,32 @@ enum td_status store_postgres_migrate(
 	return status;
 }
 
+enum td_status pg_plan(struct pg_store *s, PGconn *conn, const char *schema_dir,
+	struct td_arena *arena, struct migrate_plan *ret_plan, struct td_err *err)
+{
+	struct migration m = {.store = s, .conn = conn};
+	struct migrate_set set;
+	struct migrate_applied *applied = NULL;
+	size_t count = 0;
+	enum td_status status = migrate_load(
+		schema_dir, "postgres/", SQL_POSTGRES, arena, &set, err);
+	if (status == TD_OK)
+		status = read_applied(&m, arena, &applied, &count, err);
+	return status == TD_OK ? migrate_plan_make(&set, applied, count, arena, ret_plan, err)
+			       : status;
+}
+
 enum td_status store_postgres_plan(struct store *store, const char *schema_dir,
 	struct td_arena *arena, struct migrate_plan *ret_plan, struct td_err *err)
 {
 	struct migration m;
-	struct migrate_set set;
-	struct migrate_applied *applied = NULL;
-	size_t count = 0;
 	static const struct store_postgres_migration nothing;
-	enum td_status status = migrate_load(
-		schema_dir, "postgres/", SQL_POSTGRES, arena, &set, err);
-	if (status == TD_OK)
-		status = open_migration(store, &nothing, &m, err);
+	enum td_status status = open_migration(store, &nothing, &m, err);
 	if (status != TD_OK)
 		return status;
-	status = read_applied(&m, arena, &applied, &count, err);
+	status = pg_plan(m.store, m.conn, schema_dir, arena, ret_plan, err);
 	PQfinish(m.conn);
-	return status == TD_OK ? migrate_plan_make(&set, applied, count, arena, ret_plan, err)
-			       : status;
+	return status;
 }
 
 enum td_status store_postgres_inspect(

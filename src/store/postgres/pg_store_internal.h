@@ -165,6 +165,16 @@ void pg_note_failed(struct pg_store *s, enum connect_class class);
 /* store_class's get_connections. */
 bool pg_get_connections(struct store *store, struct store_connections *ret);
 
+/* ---- pg_migrate.c
+ * ------------------------------------------------------------------------------------------------ */
+
+/* What a migration would do, read through a connection that is there already. */
+enum td_status pg_plan(struct pg_store *s, PGconn *conn, const char *schema_dir,
+	struct td_arena *arena, struct migrate_plan *ret_plan, struct td_err *err) TD_MUST_CHECK;
+
+/* One row of one column: who migrates just now, or NULL. */
+extern const char pg_sql_migration_holder[];
+
 /* ---- batches
  * ------------------------------------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
 #include "connect/supervisor.h"
 #include "connect/url.h"
 #include "migrate/migrate.h"
+#include "store/examine.h"
 #include "store/store.h"
 
 /* Gives the password, anew at every connection, because a file may have been replaced; into
@@ -73,5 +74,27 @@ enum td_status store_postgres_migrate(struct store *store, const struct store_po
 /* What store_postgres_migrate() would do; changes nothing. */
 enum td_status store_postgres_plan(struct store *store, const char *schema_dir,
 	struct td_arena *arena, struct migrate_plan *ret_plan, struct td_err *err) TD_MUST_CHECK;
+
+/* ---- for doctor; without a store */
+
+/* Whether libpq is there and takes the URL's parameters; connects to nothing. Before
+ * store_postgres_examine(), by one thread at a time. TD_INVALID, TD_UNAVAILABLE, TD_NOMEM. */
+enum td_status store_postgres_check(
+	const struct store_postgres_config *config, struct td_err *err) TD_MUST_CHECK;
+
+struct store_postgres_look {
+	size_t host;            /* which of the URL's */
+	const char *schema_dir; /* NULL: compiled in */
+	bool has_content;       /* metadata and features are here, and not in Cassandra */
+};
+
+/* Logs in at one host and looks at everything from TLS on, changing nothing: what tries whether the
+ * server takes writes is rolled back.
+ *   TD_OK           x has the findings, up to the first layer that fails
+ *   TD_UNAVAILABLE  nobody could log in: ret_failures has each address
+ *   TD_NOMEM */
+enum td_status store_postgres_examine(const struct store_postgres_config *config,
+	const struct store_postgres_look *look, const struct connect_limit *limit,
+	struct store_examination *x, struct connect_failures *ret_failures) TD_MUST_CHECK;
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "migrate/migrate.h"
+#include "store/examine.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -50,5 +51,9 @@ enum td_status store_sqlite_plan(const struct store_sqlite_config *config, struc
 /* Migrates and closes again: `tools-dashboard migrate`. Errors as above. */
 enum td_status store_sqlite_migrate(
 	const struct store_sqlite_config *config, struct td_err *err) TD_MUST_CHECK;
+
+/* For doctor: what is to be found of the file, up to the first layer that fails; within
+ * config->timeout_ms. Changes nothing and makes no file. */
+void store_sqlite_examine(const struct store_sqlite_config *config, struct store_examination *x);
 
 #endif
