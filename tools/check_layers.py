@@ -33,8 +33,10 @@ BELOW = {
     "page": ["base", "assets", "work", "store", "catalogue", "app", "http", "call"],
     "service": ["base", "assets", "work", "connect", "settings", "migrate", "store", "store/sqlite", "store/postgres",
                 "store/cassandra", "catalogue", "app", "http", "call", "api", "page"],
+    "doctor": ["base", "work", "connect", "settings", "migrate", "store", "store/sqlite", "store/postgres", "store/cassandra",
+               "service"],
     "command": ["base", "assets", "work", "connect", "settings", "migrate", "store", "store/sqlite", "store/postgres", "store/cassandra",
-                "catalogue", "app", "service"],
+                "catalogue", "app", "service", "doctor"],
     "": ["base", "command", "service"],  # main.c
 }
 

@@ -12,9 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Words of the contract whose parts come with later versions. */
-static const char *const later_commands[] = {"doctor"};
-
 const struct command *const *command_table(size_t *ret_count)
 {
 	static const struct command *const table[] = {
@@ -132,13 +129,6 @@ static const char *nearest_command(const char *word)
 
 int command_unknown(const char *first)
 {
-	for (size_t i = 0; i < TD_ARRAY_LEN(later_commands); i++) {
-		if (strcmp(first, later_commands[i]) == 0)
-			return command_fail(TD_EXIT_USAGE,
-				"this version does not have the command '%s' yet; see "
-				"tools-dashboard --help",
-				first);
-	}
 	const char *near = nearest_command(first);
 	if (near != NULL)
 		return command_fail(TD_EXIT_USAGE,
@@ -248,7 +238,8 @@ static bool can_use_content(const struct command *command, const struct settings
 	return false;
 }
 
-struct settings *command_load_settings(struct command_call *call, int *ret_code)
+enum td_status command_read_settings(struct command_call *call, struct settings **ret_settings,
+	struct settings_problems *ret_problems)
 {
 	const struct settings_input input = {
 		.flags = call->flags,
@@ -256,14 +247,22 @@ struct settings *command_load_settings(struct command_call *call, int *ret_code)
 		.config_path = call->config_path,
 		.environment = call->environment,
 	};
+	*ret_problems = (struct settings_problems){.count = 0};
+	enum td_status status = settings_load(&input, ret_settings, ret_problems);
+	if (status == TD_OK || status == TD_INVALID)
+		command_start_log(call, *ret_settings);
+	return status;
+}
+
+struct settings *command_load_settings(struct command_call *call, int *ret_code)
+{
 	struct settings *settings = NULL;
 	struct settings_problems problems;
-	enum td_status status = settings_load(&input, &settings, &problems);
+	enum td_status status = command_read_settings(call, &settings, &problems);
 	if (status == TD_NOMEM) {
 		*ret_code = command_fail(TD_EXIT_FAILED, "out of memory");
 		return NULL;
 	}
-	command_start_log(call, settings);
 	if (status == TD_OK && can_use_content(call->command, settings))
 		return settings;
 	for (size_t i = 0; i < problems.count; i++)

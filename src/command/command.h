@@ -68,6 +68,11 @@ const char *command_option(const struct command_call *call, const char *name);
  * printed; the exit code is in *ret_code. Give it to settings_free(). */
 struct settings *command_load_settings(struct command_call *call, int *ret_code) TD_MUST_CHECK;
 
+/* The same without a word about what is wrong: TD_INVALID, and *ret_problems has it; the settings
+ * that could be understood are the caller's all the same. TD_NOMEM: there are none. */
+enum td_status command_read_settings(struct command_call *call, struct settings **ret_settings,
+	struct settings_problems *ret_problems) TD_MUST_CHECK;
+
 /* Writes to stdout and frees the buffer. TD_EXIT_DONE, or TD_EXIT_FAILED with an error printed. */
 int command_print(struct td_buf *out);
 
@@ -115,6 +120,7 @@ int command_unknown(const char *first);
 	X(user)                \
 	X(user_reset_password) \
 	X(config)              \
+	X(doctor)              \
 	X(healthcheck)         \
 	X(version)             \
 	X(help)

@@ -32,6 +32,16 @@ const char *connect_class_words(enum connect_class class)
 	return classes[class].words;
 }
 
+void connect_check_id(const char *engine, const char *layer, char out[CONNECT_CHECK_SIZE])
+{
+	if (strcmp(layer, "config") == 0)
+		(void)snprintf(out, CONNECT_CHECK_SIZE, "config");
+	else if (strcmp(engine, "cassandra") == 0 && strcmp(layer, "database") == 0)
+		(void)snprintf(out, CONNECT_CHECK_SIZE, "cassandra.keyspace");
+	else
+		(void)snprintf(out, CONNECT_CHECK_SIZE, "%s.%s", engine, layer);
+}
+
 enum connect_class connect_class_of_errno(int error_number)
 {
 	switch (error_number) {
@@ -112,6 +122,7 @@ static const char *const advices[CONNECT_CLASS_COUNT] = {
 	[CONNECT_ROLE] = "Create the role on the server, allow it in pg_hba.conf, or correct the "
 			 "user in %s.",
 	[CONNECT_DATABASE] = "Create the database on the server, or correct its name in %s.",
+	[CONNECT_DATA_CENTRE] = "Name the data centre of the nodes, or none, in %s.",
 	[CONNECT_PERMISSION] = "Grant the role what it needs on the server (CONNECT on the "
 			       "database, CREATE on the schema), or name another user in %s.",
 	[CONNECT_READ_ONLY] = "Point %s at the primary: this server takes no writes.",

@@ -30,6 +30,7 @@ enum connect_pace {
 	X(PASSWORD, SLOW, "auth", "password refused")                       \
 	X(ROLE, SLOW, "auth", "role refused")                               \
 	X(DATABASE, SLOW, "database", "database is missing")                \
+	X(DATA_CENTRE, SLOW, "database", "no node in the data centre")      \
 	X(PERMISSION, SLOW, "database", "permission missing")               \
 	X(READ_ONLY, SLOW, "writable", "read-only")                         \
 	X(TOO_MANY, FAST, "capacity", "too many clients")                   \
@@ -56,6 +57,11 @@ struct connect_failure {
 enum connect_pace connect_class_pace(enum connect_class class);
 const char *connect_class_layer(enum connect_class class);
 const char *connect_class_words(enum connect_class class);
+
+/* doctor's identifier of an engine's layer: "postgres.tcp"; "cassandra.keyspace", which is what its
+ * database is called; "config" for whatever is set. */
+#define CONNECT_CHECK_SIZE 48
+void connect_check_id(const char *engine, const char *layer, char out[CONNECT_CHECK_SIZE]);
 
 /* What a socket error means. */
 enum connect_class connect_class_of_errno(int error_number);

@@ -17,20 +17,20 @@ static uint64_t now_ms(void)
 	return td_clock_mono_ns() / 1000000u;
 }
 
-static void fail(struct connect_reach *r, size_t i, enum connect_class class, const char *words)
+static void fail(struct connect_failure *f, enum connect_class class, const char *words)
 {
-	struct connect_failure *f = &r->failures[i];
+	char address[120];
+	(void)snprintf(address, sizeof(address), "%.119s", f->address);
 	f->class = class;
-	(void)snprintf(f->reason, sizeof(f->reason), "connect to %.120s: %.200s", f->address,
-		words);
+	(void)snprintf(f->reason, sizeof(f->reason), "connect to %s: %s", address, words);
 }
 
-static void fail_errno(struct connect_reach *r, size_t i, int error_number)
+static void fail_errno(struct connect_failure *f, int error_number)
 {
-	char words[160], text[200];
-	(void)snprintf(text, sizeof(text), "%s (errno %d)",
-		strerror_r(error_number, words, sizeof(words)), error_number);
-	fail(r, i, connect_class_of_errno(error_number), text);
+	char buffer[160], words[200];
+	(void)snprintf(words, sizeof(words), "%.150s (errno %d)",
+		strerror_r(error_number, buffer, sizeof(buffer)), error_number);
+	fail(f, connect_class_of_errno(error_number), words);
 }
 
 /* The socket; NO_SOCKET: `r` says why. */
@@ -42,7 +42,7 @@ static int begin(struct connect_reach *r, size_t i, const char *address, uint16_
 	char service[8];
 	(void)snprintf(service, sizeof(service), "%u", port);
 	if (getaddrinfo(address, service, &hints, &found) != 0) {
-		fail(r, i, CONNECT_UNKNOWN, "this is no address");
+		fail(&r->failures[i], CONNECT_UNKNOWN, "this is no address");
 		return NO_SOCKET;
 	}
 	int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -51,7 +51,7 @@ static int begin(struct connect_reach *r, size_t i, const char *address, uint16_
 	freeaddrinfo(found);
 	if (fd >= 0 && (rc == 0 || error_number == EINPROGRESS))
 		return fd;
-	fail_errno(r, i, error_number);
+	fail_errno(&r->failures[i], error_number);
 	if (fd >= 0)
 		(void)close(fd);
 	return NO_SOCKET;
@@ -64,7 +64,7 @@ static void finish(struct connect_reach *r, size_t i, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error_number, &size) != 0)
 		error_number = errno;
 	if (error_number != 0)
-		fail_errno(r, i, error_number);
+		fail_errno(&r->failures[i], error_number);
 	r->reached[i] = error_number == 0;
 	r->reached_count += error_number == 0 ? 1 : 0;
 }
@@ -102,7 +102,7 @@ void connect_reach(const struct connect_addresses *addresses, uint16_t port,
 		bool v6 = strchr(addresses->text[i], ':') != NULL;
 		(void)snprintf(f->address, sizeof(f->address), "%s%s%s:%u", v6 ? "[" : "",
 			addresses->text[i], v6 ? "]" : "", port);
-		fail(ret_reach, i, CONNECT_NO_ANSWER, "no answer in time");
+		fail(f, CONNECT_NO_ANSWER, "no answer in time");
 		polls[i] = (struct pollfd){
 			.fd = begin(ret_reach, i, addresses->text[i], port), .events = POLLOUT};
 	}

@@ -35,7 +35,7 @@ static const char *setting_of(const struct settings *settings, enum connect_clas
 {
 	if (class == CONNECT_PASSWORD)
 		return "CASSANDRA_USER and CASSANDRA_PASSWORD";
-	if (class == CONNECT_SETTING)
+	if (class == CONNECT_DATA_CENTRE)
 		return "CASSANDRA_LOCAL_DC";
 	return settings_is_set(settings, SETTING_CASSANDRA_HOSTS) &&
 			       !settings_is_set(settings, SETTING_CASSANDRA_CONTACT_POINTS)
@@ -49,14 +49,14 @@ static const char *advice_of(const struct settings *settings, enum connect_class
 	if (class == CONNECT_TLS)
 		return "Make CASSANDRA_TLS (disable, require, verify-ca, verify-full) and the "
 		       "certificates agree with client_encryption_options of the nodes.";
-	if (class == CONNECT_SETTING)
+	if (class == CONNECT_DATA_CENTRE)
 		return "Set CASSANDRA_LOCAL_DC to the data centre of the nodes, or unset it.";
 	if (class == CONNECT_TOO_OLD)
 		return "Upgrade the nodes: Cassandra 2.2 or later is needed.";
 	return NULL;
 }
 
-static const struct connect_log words = {
+const struct connect_log cassandra_words = {
 	.engine = "Cassandra",
 	.prefix = "cassandra",
 	.service = "cassandra",
@@ -69,36 +69,36 @@ static const struct connect_log words = {
 
 static void on_connecting(void *ctx)
 {
-	connect_log_connecting(&words, ctx);
+	connect_log_connecting(&cassandra_words, ctx);
 }
 
 static void on_start_failed(void *ctx, int64_t number, int64_t of,
 	const struct connect_failures *failures, int64_t wait_ms)
 {
-	connect_log_start_failed(&words, ctx, number, of, failures, wait_ms);
+	connect_log_start_failed(&cassandra_words, ctx, number, of, failures, wait_ms);
 }
 
 static void on_gave_up(
 	void *ctx, int64_t attempts, int64_t passed_ms, const struct connect_failures *failures)
 {
-	connect_log_gave_up(&words, ctx, attempts, passed_ms, failures);
+	connect_log_gave_up(&cassandra_words, ctx, attempts, passed_ms, failures);
 }
 
 static void on_up(void *ctx, bool again, int64_t away_ms)
 {
 	(void)ctx;
-	connect_log_up(&words, again, away_ms);
+	connect_log_up(&cassandra_words, again, away_ms);
 }
 
 static void on_lost(void *ctx, const struct connect_failures *failures)
 {
 	(void)ctx;
-	connect_log_lost(&words, failures);
+	connect_log_lost(&cassandra_words, failures);
 }
 
 static void on_still_down(void *ctx, int64_t away_ms, const struct connect_failures *failures)
 {
-	connect_log_still_down(&words, ctx, away_ms, failures);
+	connect_log_still_down(&cassandra_words, ctx, away_ms, failures);
 }
 
 static void warn_of_replication(void *ctx, struct store *store)
@@ -142,12 +142,11 @@ static struct store_cassandra_tls tls_of(const struct settings *settings)
 	};
 }
 
-static enum td_status create(const struct settings *settings, const char *command,
-	bool keeps_trying, struct store **ret_store, struct td_err *err)
+struct store_cassandra_config cassandra_config(const struct settings *settings, const char *command)
 {
 	/* The store only reads them; its callbacks take a void pointer. */
 	void *ctx = (void *)(uintptr_t)settings;
-	const struct store_cassandra_config config = {
+	return (struct store_cassandra_config){
 		.contact_points = settings->cassandra.hosts,
 		.contact_point_count = settings->cassandra.host_count,
 		.keyspace = settings->cassandra_keyspace,
@@ -164,7 +163,6 @@ static enum td_status create(const struct settings *settings, const char *comman
 		.connect_timeout_ms = settings->connect_timeout_ms,
 		.store_timeout_ms = settings->store_timeout_ms,
 		.schedule = connect_log_schedule(settings),
-		.keeps_trying = keeps_trying,
 		.observer = {.connecting = on_connecting,
 			.start_failed = on_start_failed,
 			.gave_up = on_gave_up,
@@ -174,6 +172,13 @@ static enum td_status create(const struct settings *settings, const char *comman
 			.ctx = ctx},
 		.more_nodes = warn_of_replication,
 	};
+}
+
+static enum td_status create(const struct settings *settings, const char *command,
+	bool keeps_trying, struct store **ret_store, struct td_err *err)
+{
+	struct store_cassandra_config config = cassandra_config(settings, command);
+	config.keeps_trying = keeps_trying;
 	enum td_status status = store_cassandra_create(&config, ret_store, err);
 	if (status == TD_INVALID || status == TD_IO)
 		status = td_err_set(err, TD_INVALID, "CASSANDRA_TLS: %s", err->text);

@@ -4,9 +4,18 @@
 #define TD_SERVICE_CASSANDRA_H
 
 #include "base/err.h"
+#include "service/connect_log.h"
 #include "service/go_on.h"
 #include "settings/settings.h"
+#include "store/cassandra/store_cassandra.h"
 #include "store/store.h"
+
+/* What it is called on the log. */
+extern const struct connect_log cassandra_words;
+
+/* How the settings, which are borrowed, configure it. */
+struct store_cassandra_config cassandra_config(
+	const struct settings *settings, const char *command);
 
 /* Begins to connect; see store_cassandra_create(). `settings` and `command` are borrowed until the
  * store is destroyed. TD_INVALID: a certificate or key cannot be used. */

@@ -26,15 +26,14 @@ static struct event event_of(const struct connect_log *log, const char *what)
 	return event;
 }
 
-static void put_advice(const struct connect_log *log, const struct settings *settings,
-	const struct connect_failures *failures, char *out, size_t size)
+void connect_log_advice(const struct connect_log *log, const struct settings *settings,
+	enum connect_class class, const char *host, char *out, size_t size)
 {
-	enum connect_class class = connect_failures_worst(failures)->class;
 	const struct connect_place place = {
 		.engine = log->engine,
 		.service_name = log->service,
 		.setting = log->setting_of(settings, class),
-		.host = log->first_host(settings),
+		.host = host,
 		.in_container = connect_in_container(),
 	};
 	const char *own = log->advice_of != NULL ? log->advice_of(settings, class) : NULL;
@@ -42,6 +41,13 @@ static void put_advice(const struct connect_log *log, const struct settings *set
 		(void)snprintf(out, size, "%s", own);
 	else
 		connect_advice(class, &place, out, size);
+}
+
+static void put_advice(const struct connect_log *log, const struct settings *settings,
+	const struct connect_failures *failures, char *out, size_t size)
+{
+	connect_log_advice(log, settings, connect_failures_worst(failures)->class,
+		log->first_host(settings), out, size);
 }
 
 /* The mistake that only this advice can explain: localhost inside a container. */
@@ -56,9 +62,10 @@ static bool is_own_container(const struct connect_log *log, const struct setting
 static void say(const struct connect_log *log, enum td_log_level level, const char *what,
 	const struct connect_failures *failures, const char *text)
 {
-	struct event check = event_of(
-		log, connect_class_layer(connect_failures_worst(failures)->class));
-	const struct td_log_field fields[] = {{"check", check.text}, {NULL, NULL}};
+	char check[CONNECT_CHECK_SIZE];
+	connect_check_id(
+		log->prefix, connect_class_layer(connect_failures_worst(failures)->class), check);
+	const struct td_log_field fields[] = {{"check", check}, {NULL, NULL}};
 	td_log_fields(level, event_of(log, what).text, fields, "%s", text);
 }
 

@@ -31,6 +31,10 @@ void connect_log_lost(const struct connect_log *log, const struct connect_failur
 void connect_log_still_down(const struct connect_log *log, const struct settings *settings,
 	int64_t away_ms, const struct connect_failures *failures);
 
+/* What to do about a failure of the class at a host, as it was set. */
+void connect_log_advice(const struct connect_log *log, const struct settings *settings,
+	enum connect_class class, const char *host, char *out, size_t size);
+
 /* The schedule at start, as the settings have it. */
 struct connect_schedule connect_log_schedule(const struct settings *settings);
 

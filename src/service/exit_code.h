@@ -14,7 +14,7 @@
 	X(SCHEMA, 5,                                                                 \
 		"the schema does not fit: an applied migration was edited or is "    \
 		"missing, or the database is of a newer version")                    \
-	X(FOUND, 6, "`catalogue diff` found a difference")
+	X(FOUND, 6, "`doctor` or `catalogue diff` found something")
 
 enum exit_code {
 #define EXIT_CODE_ENUM(name, code, words) TD_EXIT_##name = code,

@@ -35,7 +35,7 @@ static const char *first_host(const struct settings *settings)
 	return settings->postgres.hosts[0].name;
 }
 
-static const struct connect_log words = {
+const struct connect_log postgres_words = {
 	.engine = "PostgreSQL",
 	.prefix = "postgres",
 	.service = "postgresql",
@@ -47,19 +47,19 @@ static const struct connect_log words = {
 
 static void on_connecting(void *ctx)
 {
-	connect_log_connecting(&words, ctx);
+	connect_log_connecting(&postgres_words, ctx);
 }
 
 static void on_start_failed(void *ctx, int64_t number, int64_t of,
 	const struct connect_failures *failures, int64_t wait_ms)
 {
-	connect_log_start_failed(&words, ctx, number, of, failures, wait_ms);
+	connect_log_start_failed(&postgres_words, ctx, number, of, failures, wait_ms);
 }
 
 static void on_gave_up(
 	void *ctx, int64_t attempts, int64_t passed_ms, const struct connect_failures *failures)
 {
-	connect_log_gave_up(&words, ctx, attempts, passed_ms, failures);
+	connect_log_gave_up(&postgres_words, ctx, attempts, passed_ms, failures);
 }
 
 static void on_bad_row(void *ctx, const struct store_bad_row *row)
@@ -72,7 +72,7 @@ static void on_bad_row(void *ctx, const struct store_bad_row *row)
 static void on_up(void *ctx, bool again, int64_t away_ms)
 {
 	(void)ctx;
-	connect_log_up(&words, again, away_ms);
+	connect_log_up(&postgres_words, again, away_ms);
 }
 
 static void on_refused(void *ctx, const struct td_err *err)
@@ -87,12 +87,12 @@ static void on_refused(void *ctx, const struct td_err *err)
 static void on_lost(void *ctx, const struct connect_failures *failures)
 {
 	(void)ctx;
-	connect_log_lost(&words, failures);
+	connect_log_lost(&postgres_words, failures);
 }
 
 static void on_still_down(void *ctx, int64_t away_ms, const struct connect_failures *failures)
 {
-	connect_log_still_down(&words, ctx, away_ms, failures);
+	connect_log_still_down(&postgres_words, ctx, away_ms, failures);
 }
 
 static enum td_status give_password(
@@ -101,12 +101,11 @@ static enum td_status give_password(
 	return settings_postgres_password(ctx, arena, ret_password, err);
 }
 
-enum td_status postgres_create(const struct settings *settings, const char *command,
-	struct store **ret_store, struct td_err *err)
+struct store_postgres_config postgres_config(const struct settings *settings, const char *command)
 {
 	/* The store only reads them; its callbacks take a void pointer. */
 	void *ctx = (void *)(uintptr_t)settings;
-	const struct store_postgres_config config = {
+	return (struct store_postgres_config){
 		.url = settings->postgres,
 		.password = give_password,
 		.password_ctx = ctx,
@@ -125,6 +124,12 @@ enum td_status postgres_create(const struct settings *settings, const char *comm
 			.refused = on_refused,
 			.ctx = ctx},
 	};
+}
+
+enum td_status postgres_create(const struct settings *settings, const char *command,
+	struct store **ret_store, struct td_err *err)
+{
+	const struct store_postgres_config config = postgres_config(settings, command);
 	enum td_status status = store_postgres_create(&config, ret_store, err);
 	if (status == TD_INVALID)
 		(void)td_err_context(err, "DATABASE_URL");

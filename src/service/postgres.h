@@ -5,9 +5,17 @@
 
 #include "base/err.h"
 #include "migrate/migrate.h"
+#include "service/connect_log.h"
 #include "service/go_on.h"
 #include "settings/settings.h"
+#include "store/postgres/store_postgres.h"
 #include "store/store.h"
+
+/* What it is called on the log. */
+extern const struct connect_log postgres_words;
+
+/* How the settings, which are borrowed, configure it. */
+struct store_postgres_config postgres_config(const struct settings *settings, const char *command);
 
 /* Begins to connect; see store_postgres_create(). `settings` is borrowed until the store is
  * destroyed. `command` is shown in pg_stat_activity. */

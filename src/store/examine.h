@@ -10,18 +10,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STORE_LAYER_MAP(X)         \
-	X(DNS, "dns")              \
-	X(TCP, "tcp")              \
-	X(TLS, "tls")              \
-	X(PROTOCOL, "protocol")    \
-	X(AUTH, "auth")            \
-	X(DATABASE, "database")    \
-	X(VERSION, "version")      \
-	X(WRITABLE, "writable")    \
-	X(CAPACITY, "capacity")    \
-	X(MIGRATIONS, "migrations") \
-	X(DATA, "data")            \
+#define STORE_LAYER_MAP(X)            \
+	X(DNS, "dns")                 \
+	X(TCP, "tcp")                 \
+	X(TLS, "tls")                 \
+	X(PROTOCOL, "protocol")       \
+	X(AUTH, "auth")               \
+	X(DATABASE, "database")       \
+	X(VERSION, "version")         \
+	X(WRITABLE, "writable")       \
+	X(CAPACITY, "capacity")       \
+	X(MIGRATIONS, "migrations")   \
+	X(DATA, "data")               \
 	X(REPLICATION, "replication") \
 	X(SCHEMA_AGREEMENT, "schema_agreement")
 
@@ -33,7 +33,7 @@ enum store_layer {
 };
 
 enum store_verdict {
-	STORE_NOT_REACHED, /* something before it failed */
+	STORE_NOT_REACHED, /* something before it failed, or `message` says why */
 	STORE_IS_OK,
 	STORE_WARNS,
 	STORE_FAILS,
@@ -76,8 +76,8 @@ void store_found_fix(struct store_examination *x, enum store_layer layer, const 
 	TD_PRINTF(3, 4);
 
 /* It fails with an error's words as message. */
-void store_found_err(struct store_examination *x, enum store_layer layer,
-	const struct td_err *err, const char *cause, const char *fix);
+void store_found_err(struct store_examination *x, enum store_layer layer, const struct td_err *err,
+	const char *cause, const char *fix);
 
 /* The first layer that fails; false: none. */
 bool store_examination_failed(const struct store_examination *x, enum store_layer *ret_layer);

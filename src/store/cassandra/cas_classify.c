@@ -36,7 +36,7 @@ enum connect_class cas_classify(enum cql_failure failure)
 	case CQL_FAILURE_KEYSPACE:
 		return CONNECT_DATABASE;
 	case CQL_FAILURE_DATA_CENTRE:
-		return CONNECT_SETTING;
+		return CONNECT_DATA_CENTRE;
 	case CQL_FAILURE_OVERLOADED:
 		return CONNECT_TOO_MANY;
 	case CQL_FAILURE_SERVER:
@@ -62,7 +62,7 @@ void cas_failure_of(const struct cql_attempt_failure *from, struct connect_failu
 {
 	const char *reason = reason_of(from);
 	enum connect_class class = cas_classify(from->failure);
-	bool names_itself = class == CONNECT_NAME || class == CONNECT_SETTING;
+	bool names_itself = class == CONNECT_NAME || class == CONNECT_DATA_CENTRE;
 	const char *layer = connect_class_layer(class);
 	*to = (struct connect_failure){.class = class};
 	(void)snprintf(to->address, sizeof(to->address), "%.299s", from->address);

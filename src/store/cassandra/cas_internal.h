@@ -37,6 +37,9 @@ struct cas_store {
 
 uint64_t cas_now_ms(void);
 
+/* cas_store.c: s->tls by s->config. TD_INVALID, TD_IO: a file cannot be used. */
+enum td_status cas_make_tls(struct cas_store *s, struct td_err *err) TD_MUST_CHECK;
+
 /* The session, which stays until cas_let_go(). NULL: there is none. */
 struct cql_session *cas_hold(struct cas_store *s) TD_MUST_CHECK;
 void cas_let_go(struct cas_store *s);

@@ -192,7 +192,7 @@ static enum td_status make_lane(
 	return lane_create(&config, ret_lane, err);
 }
 
-static enum td_status make_tls(struct cas_store *s, struct td_err *err)
+enum td_status cas_make_tls(struct cas_store *s, struct td_err *err)
 {
 	static const enum cql_tls_mode modes[] = {
 		[STORE_CASSANDRA_TLS_REQUIRE] = CQL_TLS_REQUIRE,
@@ -223,7 +223,7 @@ static enum td_status make_parts(struct cas_store *s, struct td_err *err)
 		.clock = s->config.clock,
 	};
 	supervisor.port.ctx = s;
-	enum td_status status = make_tls(s, err);
+	enum td_status status = cas_make_tls(s, err);
 	if (status == TD_OK)
 		status = make_lane(s, "cas-write", &s->writer, err);
 	if (status == TD_OK)

@@ -15,6 +15,7 @@
 #include "connect/url.h"
 #include "cql/client/session.h"
 #include "migrate/migrate.h"
+#include "store/examine.h"
 #include "store/store.h"
 
 /* Gives the password, anew at every attempt, because a file may have been replaced; into `arena`,
@@ -110,5 +111,21 @@ struct store_cassandra_weakness {
 
 enum td_status store_cassandra_inspect(struct store *store,
 	struct store_cassandra_weakness *ret_weakness, struct td_err *err) TD_MUST_CHECK;
+
+/* ---- for doctor; without a store */
+
+struct store_cassandra_look {
+	size_t point;           /* which of the contact points */
+	const char *schema_dir; /* NULL: compiled in */
+};
+
+/* Logs in through one contact point and looks at everything from TLS on, changing nothing: what
+ * tries whether writes are taken deletes a row, if it is there, that never is.
+ *   TD_OK           x has the findings, up to the first layer that fails
+ *   TD_UNAVAILABLE  nobody could log in: ret_failures has each address
+ *   TD_NOMEM */
+enum td_status store_cassandra_examine(const struct store_cassandra_config *config,
+	const struct store_cassandra_look *look, const struct connect_limit *limit,
+	struct store_examination *x, struct connect_failures *ret_failures) TD_MUST_CHECK;
 
 #endif

@@ -9,9 +9,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define TRIAL_BYTES   65536
-#define LITTLE_BYTES  (256ull * 1024 * 1024)
-#define FOLDER_SIZE   4096
+#define TRIAL_BYTES  65536
+#define LITTLE_BYTES (256ull * 1024 * 1024)
+#define FOLDER_SIZE  4096
 
 struct look {
 	const struct store_sqlite_config *config;
@@ -27,26 +27,8 @@ static void put_folder(const char *path, char out[FOLDER_SIZE])
 	if (slash == NULL)
 		(void)snprintf(out, FOLDER_SIZE, ".");
 	else
-		(void)snprintf(out, FOLDER_SIZE, "%.*s", slash == path ? 1 : (int)(slash - path),
-			path);
-}
-
-static void found_no_network(struct look *l)
-{
-	static const struct {
-		enum store_layer layer;
-		const char *why;
-	} rows[] = {
-		{STORE_LAYER_DNS, "SQLite is a file: there is no name to look up"},
-		{STORE_LAYER_TCP, "SQLite is a file: there is nothing to connect to"},
-		{STORE_LAYER_TLS, "SQLite is a file: nothing is sent"},
-		{STORE_LAYER_PROTOCOL, "SQLite is a file: nobody answers"},
-		{STORE_LAYER_AUTH, "SQLite is a file: its permissions are those of the file"},
-		{STORE_LAYER_REPLICATION, "SQLite is a file: nothing copies it"},
-		{STORE_LAYER_SCHEMA_AGREEMENT, "SQLite is a file: there is nobody to agree with"},
-	};
-	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++)
-		store_found(l->x, rows[i].layer, STORE_DOES_NOT_APPLY, rows[i].why, NULL, NULL);
+		(void)snprintf(
+			out, FOLDER_SIZE, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
 /* The layer that the error names, else this one. */
@@ -85,10 +67,9 @@ static bool look_at_file(struct look *l)
 		return false;
 	}
 	if (l->exists)
-		store_found_ok(l->x, STORE_LAYER_DATABASE, "%.400s is there", l->config->path);
+		store_found_ok(l->x, STORE_LAYER_DATABASE, "the file is there, and ours");
 	else
-		store_found_ok(l->x, STORE_LAYER_DATABASE,
-			"%.400s is not there yet: serve makes it", l->config->path);
+		store_found_ok(l->x, STORE_LAYER_DATABASE, "there is no file yet: serve makes it");
 	store_found_ok(l->x, STORE_LAYER_VERSION, "SQLite %s", sqlite3_libversion());
 	return true;
 }
@@ -153,8 +134,8 @@ static void look_at_room(struct look *l)
 		return;
 	}
 	unsigned long long available = (unsigned long long)v.f_bavail * v.f_frsize;
-	(void)snprintf(message, sizeof(message), "%llu MiB are free for it",
-		available / (1024 * 1024));
+	(void)snprintf(
+		message, sizeof(message), "%llu MiB are free for it", available / (1024 * 1024));
 	if (available < LITTLE_BYTES)
 		store_found(l->x, STORE_LAYER_CAPACITY, STORE_WARNS, message,
 			"A full disk ends all writing.", "Free some space, or move the file.");
@@ -172,9 +153,8 @@ static bool look_at_migrations(struct look *l, bool *ret_has_tables)
 	enum td_status status = migrate_load(
 		l->config->schema_dir, "sqlite/", SQL_SQLITE, &arena, &set, &err);
 	if (status == TD_OK)
-		status = l->exists
-				 ? sqlite_file_plan(&l->conn, &set, &arena, &plan, &err)
-				 : migrate_plan_make(&set, NULL, 0, &arena, &plan, &err);
+		status = l->exists ? sqlite_file_plan(&l->conn, &set, &arena, &plan, &err)
+				   : migrate_plan_make(&set, NULL, 0, &arena, &plan, &err);
 	if (status == TD_OK)
 		status = migrate_plan_check(&plan, MIGRATE_NEWER_REFUSED, &err);
 	(void)snprintf(message, sizeof(message), "%zu of %zu migrations are pending", plan.pending,
@@ -221,8 +201,7 @@ static void look_at_data(struct look *l, bool has_tables)
 			"no package has metadata or features",
 			"The content was not populated, or somebody has deleted all of it.", fix);
 	else
-		store_found_ok(
-			l->x, STORE_LAYER_DATA, "%lld packages", (long long)packages);
+		store_found_ok(l->x, STORE_LAYER_DATA, "%lld packages", (long long)packages);
 }
 
 void store_sqlite_examine(const struct store_sqlite_config *config, struct store_examination *x)
@@ -230,7 +209,6 @@ void store_sqlite_examine(const struct store_sqlite_config *config, struct store
 	struct look l = {.config = config, .x = x};
 	bool has_tables = false;
 	put_folder(config->path, l.folder);
-	found_no_network(&l);
 	if (look_at_file(&l) && look_at_writing(&l)) {
 		look_at_room(&l);
 		if (look_at_migrations(&l, &has_tables))
