@@ -63,6 +63,9 @@ static void finish(struct connect_reach *r, size_t i, int fd)
 	socklen_t size = sizeof(error_number);
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error_number, &size) != 0)
 		error_number = errno;
+	/* Reset by whoever had accepted it. */
+	if (error_number == ECONNRESET)
+		error_number = 0;
 	if (error_number != 0)
 		fail_errno(&r->failures[i], error_number);
 	r->reached[i] = error_number == 0;

@@ -46,10 +46,20 @@ static void add_hosts(struct run *run, const struct doctor_engine *engine,
 	}
 }
 
-static enum td_status make_targets(struct run *run)
+/* A variable of that kind cannot be understood, so that nobody knows where it leads. */
+static bool is_wrong(const struct settings_problems *problems, const char *prefix)
+{
+	for (size_t i = 0; i < problems->count; i++) {
+		if (strncmp(problems->text[i], prefix, strlen(prefix)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum td_status make_targets(struct run *run, const struct settings_problems *problems)
 {
 	const struct settings *s = run->settings;
-	size_t most = s->postgres.host_count + s->cassandra.host_count + 1;
+	size_t most = s->postgres.host_count + s->cassandra.host_count + 2;
 	run->targets = td_alloc_array(most, sizeof(*run->targets));
 	if (run->targets == NULL)
 		return TD_NOMEM;
@@ -57,7 +67,12 @@ static enum td_status make_targets(struct run *run)
 		add_hosts(run, &doctor_postgres, s->postgres.hosts, s->postgres.host_count);
 	if (s->uses_cassandra)
 		add_hosts(run, &doctor_cassandra, s->cassandra.hosts, s->cassandra.host_count);
-	if (!s->uses_postgres && !s->uses_cassandra) {
+	if (!s->uses_postgres &&
+		(is_wrong(problems, "DATABASE_URL") || is_wrong(problems, "POSTGRES_")))
+		(void)add_target(run, &doctor_postgres);
+	if (!s->uses_cassandra && is_wrong(problems, "CASSANDRA_"))
+		(void)add_target(run, &doctor_cassandra);
+	if (run->count == 0) {
 		struct doctor_target *t = add_target(run, &doctor_sqlite);
 		(void)snprintf(t->name, sizeof(t->name), "%.300s",
 			s->sqlite_path != NULL ? s->sqlite_path : "");
@@ -141,7 +156,7 @@ enum td_status doctor_run(const struct settings *settings, const struct settings
 	enum td_status status = doctor_check_config(settings, problems, ret_report) ? TD_OK
 										    : TD_NOMEM;
 	if (status == TD_OK)
-		status = make_targets(&run);
+		status = make_targets(&run, problems);
 	if (status == TD_OK)
 		status = look(&run, ret_report);
 	ret_report->duration_ms = (int64_t)(now_ms() - began_ms);

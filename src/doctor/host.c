@@ -81,7 +81,8 @@ static bool is_near(const struct doctor_target *t, const struct ifaddrs *own, bo
 		if (is_attached(own, t->addresses.text[i]))
 			return true;
 	}
-	return t->addresses.count == 0 && in_container && strchr(t->host->name, '.') == NULL;
+	return t->addresses.count == 0 && in_container && t->host != NULL &&
+	       strchr(t->host->name, '.') == NULL;
 }
 
 static const struct doctor_target *find_near_cassandra(

@@ -43,3 +43,11 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 	find_next("pwrite64", &next);
 	return is_full(fd, size) ? -1 : next(fd, bytes, size, offset);
 }
+
+/* The name of it that PostgreSQL calls. */
+ssize_t plain_pwrite(int fd, const void *bytes, size_t size, off_t offset) __asm__("pwrite");
+
+ssize_t plain_pwrite(int fd, const void *bytes, size_t size, off_t offset)
+{
+	return pwrite(fd, bytes, size, offset);
+}

@@ -10,7 +10,7 @@ from conftest import clean_env, executable
 
 COMMANDS = ["serve", "migrate", "migrate status", "populate", "catalogue export", "catalogue diff",
             "catalogue apply", "apikey create", "apikey list", "apikey revoke",
-            "user reset-password", "config",
+            "user reset-password", "config", "doctor",
             "healthcheck", "version", "help"]
 GROUPS = ["catalogue", "apikey", "user"]
 
@@ -84,14 +84,6 @@ def test_wrong_usage_is_2_and_says_the_way_out(args, text):
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert text in done.stderr
     assert "hunter2" not in done.stderr and "\x1b" not in done.stderr
-
-
-@pytest.mark.parametrize("command", ["doctor"])
-def test_commands_of_later_versions_say_so(command):
-    done = run(*command.split())
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "this version does not have the command" in done.stderr
-    assert f"\n  {command} " not in run("--help").stdout
 
 
 def test_version_as_text_and_json():
