@@ -70,8 +70,8 @@ void store_found_fix(struct store_examination *x, enum store_layer layer, const 
 	va_end(args);
 }
 
-void store_found_err(struct store_examination *x, enum store_layer layer,
-	const struct td_err *err, const char *cause, const char *fix)
+void store_found_err(struct store_examination *x, enum store_layer layer, const struct td_err *err,
+	const char *cause, const char *fix)
 {
 	store_found(x, layer, STORE_FAILS, err->text, cause, fix);
 }

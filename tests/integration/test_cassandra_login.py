@@ -69,7 +69,7 @@ REAL = [
      "CASSANDRA_USER and CASSANDRA_PASSWORD"),
     ("tls-expected", {"CASSANDRA_TLS": "disable"}, "tls", r"TLS", "Make CASSANDRA_TLS"),
     ("tls-authority", {"CASSANDRA_TLS_CA": ""}, "tls", r"certificate", "certificates agree"),
-    ("data-centre", {"CASSANDRA_LOCAL_DC": "mars"}, "config",
+    ("data-centre", {"CASSANDRA_LOCAL_DC": "mars"}, "keyspace",
      r'no node is in the local data centre "mars": those of the cluster are in datacenter1',
      "Set CASSANDRA_LOCAL_DC to the data centre of the nodes, or unset it"),
 ]

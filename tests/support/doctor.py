@@ -16,7 +16,7 @@ CODES = {"ok": 0, "warn": 0, "fail": 6}
 
 def shim(name):
     """A library to be preloaded, which the tests of faults and of integration have."""
-    built = os.path.dirname(executable())
+    built = os.path.dirname(executable(release=True))
     for folder in ("faults", "integration"):
         path = os.path.join(built, "tests", folder, name + ".so")
         if os.path.exists(path):
@@ -60,7 +60,8 @@ class Report:
 def doctor(env, folder="/", wrong=False):
     """The report, after a look at its shape. `wrong`: a setting is."""
     began = time.monotonic()
-    done = subprocess.run([executable(), "doctor", "--json"], cwd=folder, env=clean_env(**env),
+    preloads = "LD_PRELOAD" in env  # which a sanitizer cannot have before it
+    done = subprocess.run([executable(preloads), "doctor", "--json"], cwd=folder, env=clean_env(**env),
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
                           check=False)
     assert done.stdout, done.stderr

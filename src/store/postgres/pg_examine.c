@@ -120,10 +120,11 @@ static void found_read_only(struct look *l, bool is_standby)
  * like every other. */
 static enum td_status try_to_write(struct look *l, struct td_err *err)
 {
-	static const char *const steps[] = {"BEGIN",
-		"CREATE TEMPORARY TABLE tools_dashboard_doctor (filler text) ON COMMIT DROP",
-		"INSERT INTO tools_dashboard_doctor"
-		" SELECT repeat('x', 1000) FROM generate_series(1, 500)"};
+	static const char make[] =
+		"CREATE TEMPORARY TABLE tools_dashboard_doctor (filler text) ON COMMIT DROP";
+	static const char fill[] = "INSERT INTO tools_dashboard_doctor"
+				   " SELECT repeat('x', 1000) FROM generate_series(1, 500)";
+	static const char *const steps[] = {"BEGIN", make, fill};
 	enum td_status status = TD_OK;
 	for (size_t i = 0; i < TD_ARRAY_LEN(steps) && status == TD_OK; i++)
 		status = pg_query(l->conn, steps[i], NULL, 0, l->limit, NULL, err);
@@ -282,8 +283,9 @@ static bool look_at_data(struct look *l)
 	int64_t packages = number(r, 0), content = number(r, 1) + number(r, 2);
 	PQclear(r);
 	if (packages == 0)
-		found_no_data(l, "there is no package", "The catalogue was not populated, or "
-							"somebody has deleted all of it.");
+		found_no_data(l, "there is no package",
+			"The catalogue was not populated, or "
+			"somebody has deleted all of it.");
 	else if (content == 0 && l->what->has_content)
 		found_no_data(l, "no package has metadata or features",
 			"The content was not populated, or somebody has deleted all of it.");

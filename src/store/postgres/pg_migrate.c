@@ -12,12 +12,12 @@
 #define LOCK_KEY "7310293847561029384"
 
 /* Who has it. */
-#define HOLDER_SQL                                                                     \
+#define HOLDER_SQL                                                                        \
 	"SELECT a.application_name || ' (process ' || a.pid || ')' FROM pg_locks l JOIN " \
-	"pg_stat_activity a USING (pid)"                                               \
-	" WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"              \
-	" AND l.database = (SELECT oid FROM pg_database WHERE datname = "              \
-	"current_database())"                                                          \
+	"pg_stat_activity a USING (pid)"                                                  \
+	" WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"                 \
+	" AND l.database = (SELECT oid FROM pg_database WHERE datname = "                 \
+	"current_database())"                                                             \
 	" AND (l.classid::bigint << 32 | l.objid::bigint) = " LOCK_KEY " LIMIT 1"
 
 const char pg_sql_migration_holder[] = "SELECT (" HOLDER_SQL ")";
@@ -87,8 +87,7 @@ static enum td_status try_lock(void *ctx, struct td_err *err)
 	PGresult *r = NULL;
 	struct connect_limit limit = limit_in(m->store->config.store_timeout_ms);
 	enum td_status status = pg_query_row(m->conn,
-		"SELECT pg_try_advisory_lock(" LOCK_KEY "), (" HOLDER_SQL ")",
-		2, &limit, &r, err);
+		"SELECT pg_try_advisory_lock(" LOCK_KEY "), (" HOLDER_SQL ")", 2, &limit, &r, err);
 	if (status == TD_OK && strcmp(PQgetvalue(r, 0, 0), "t") != 0)
 		status = td_err_set(
 			err, TD_BUSY, "%s", PQgetisnull(r, 0, 1) ? "" : PQgetvalue(r, 0, 1));

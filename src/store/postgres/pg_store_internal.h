@@ -166,7 +166,8 @@ void pg_note_failed(struct pg_store *s, enum connect_class class);
 bool pg_get_connections(struct store *store, struct store_connections *ret);
 
 /* ---- pg_migrate.c
- * ------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* What a migration would do, read through a connection that is there already. */
 enum td_status pg_plan(struct pg_store *s, PGconn *conn, const char *schema_dir,

@@ -173,14 +173,29 @@ static bool look_at_migrations(struct look *l, bool *ret_has_tables)
 	return status == TD_OK;
 }
 
+/* Every page, as far as there is time. */
+static enum td_status look_for_damage(struct look *l, struct td_err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(l->conn.db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	bool is_well = rc == SQLITE_INTERRUPT ||
+		       (rc == SQLITE_ROW && td_slice_is(sqlite_column_slice(stmt, 0), "ok"));
+	(void)sqlite3_finalize(stmt);
+	if (is_well)
+		return TD_OK;
+	return sqlite_conn_fail(&l->conn, rc == SQLITE_ROW ? SQLITE_CORRUPT : rc, err);
+}
+
 static void look_at_data(struct look *l, bool has_tables)
 {
 	static const char fix[] = "Start serve, or run `tools-dashboard populate`; for packages of "
 				  "your own: `tools-dashboard catalogue apply FILE`.";
 	struct td_err err = TD_ERR_INIT;
 	int64_t packages = 0, content = 0;
-	enum td_status status = TD_OK;
-	if (has_tables)
+	enum td_status status = l->exists ? look_for_damage(l, &err) : TD_OK;
+	if (has_tables && status == TD_OK)
 		status = sqlite_conn_number_of(
 			&l->conn, "SELECT count(*) FROM subscription_packages", &packages, &err);
 	if (has_tables && status == TD_OK)

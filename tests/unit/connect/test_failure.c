@@ -50,12 +50,27 @@ static void test_advice_of_every_class_differs(void **state)
 	}
 }
 
+/* doctor's identifiers, which the log names, too. */
+static void test_checks_are_those_of_doctor(void **state)
+{
+	(void)state;
+	static const char *const rows[][3] = {{"postgres", "tcp", "postgres.tcp"},
+		{"postgres", "database", "postgres.database"},
+		{"cassandra", "database", "cassandra.keyspace"}, {"cassandra", "config", "config"}};
+	for (size_t i = 0; i < TD_ARRAY_LEN(rows); i++) {
+		char id[CONNECT_CHECK_SIZE];
+		connect_check_id(rows[i][0], rows[i][1], id);
+		assert_string_equal(id, rows[i][2]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loopback_is_known_in_every_form),
 		cmocka_unit_test(test_advice_for_loopback_in_a_container_names_the_service),
 		cmocka_unit_test(test_advice_of_every_class_differs),
+		cmocka_unit_test(test_checks_are_those_of_doctor),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ static void test_every_failure_has_a_class(void **state)
 	assert_int_equal(cas_classify(CQL_FAILURE_NOT_CQL), CONNECT_NOT_THE_SERVER);
 	assert_int_equal(cas_classify(CQL_FAILURE_VERSION), CONNECT_TOO_OLD);
 	assert_int_equal(cas_classify(CQL_FAILURE_TLS_EXPECTED), CONNECT_TLS);
-	assert_int_equal(cas_classify(CQL_FAILURE_DATA_CENTRE), CONNECT_SETTING);
+	assert_int_equal(cas_classify(CQL_FAILURE_DATA_CENTRE), CONNECT_DATA_CENTRE);
 }
 
 /* Address and layer stand in every reason, each once. */
