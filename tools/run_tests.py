@@ -227,6 +227,10 @@ def suite_faults(pattern):
 
 
 def suite_compose(pattern):
+    python = builds.venv()
+    path = os.path.dirname(python or "") + os.pathsep + os.environ["PATH"]
+    if python is None or not browser_modules({**os.environ, "PATH": path}):
+        return failed("compose: npm ci failed")
     return run_pytest("compose", pattern, kinds=[])
 
 
@@ -237,18 +241,24 @@ def suite_browser(pattern):
         return failed("browser: a build failed")
     env = {**os.environ, "PATH": os.path.dirname(python) + os.pathsep + os.environ["PATH"],
            "TOOLS_DASHBOARD": os.path.join(builds.folder("release"), "tools-dashboard")}
-    if not os.path.exists(os.path.join(where, "node_modules", ".package-lock.json")) or \
-            newer(os.path.join(where, "package-lock.json"),
-                  os.path.join(where, "node_modules", ".package-lock.json")):
-        if not builds.run_quiet(["npm", "--prefix", where, "ci", "--no-audit", "--no-fund"],
-                                env=env):
-            return failed("browser: npm ci failed")
+    if not browser_modules(env):
+        return failed("browser: npm ci failed")
     text, code = run_limited(["npm", "--prefix", where, "--silent", "test"], 1800, env)
     print(text, end="", flush=True)
     found = PLAIN.findall(text)
     if not found or (code != 0 and int(found[-1][1]) == 0):
         return failed("browser: the runner broke off")
     return Counts(*(int(n or 0) for n in found[-1]))
+
+
+def browser_modules(env):
+    """What tests/browser imports, installed when its list has changed; False: it failed."""
+    where = os.path.join(ROOT, "tests", "browser")
+    wanted = os.path.join(where, "package-lock.json")
+    made = os.path.join(where, "node_modules", ".package-lock.json")
+    if os.path.exists(made) and not newer(wanted, made):
+        return True
+    return builds.run_quiet(["npm", "--prefix", where, "ci", "--no-audit", "--no-fund"], env=env)
 
 
 def newer(one, other):

@@ -3,8 +3,12 @@
 TD_LONG=1 runs every fault that is listed; otherwise some of them.
 """
 
+import json
 import os
+import sys
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -66,6 +70,49 @@ class Stack:
             assert looks and time.monotonic() < end, \
                 f"{command}\nended with {code}, without: {missing}\n{text[-6000:]}"
             time.sleep(0.5)
+
+    def until(self, condition, seconds, what):
+        end = time.monotonic() + seconds
+        while True:
+            value = condition()
+            if value:
+                return value
+            assert time.monotonic() < end, f"{what} did not come true within {seconds} s"
+            time.sleep(0.2)
+
+    def get(self, url, **headers):
+        """The body, or the number of a refusal; "" while nothing answers."""
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers),
+                                        timeout=10) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return str(error.code)
+        except OSError:
+            return ""
+
+    def visit(self, url):
+        """A real browser: prices, checkout, account."""
+        node = os.path.join(os.path.dirname(sys.executable), "node")
+        script = os.path.join(engines.ROOT, "tests", "browser", "stack.mjs")
+        text, code = self.shell(f"{node} {script} {url}", 120)
+        assert code == 0 and text.count("subscribed to") == 4, text
+
+    # ---- what the engine says of the containers ----
+
+    def containers(self):
+        """By name; a service's replicas are NAME_1, NAME_2."""
+        names = self.engine.docker("ps", "-aq", "--filter",
+                                   f"label=com.docker.compose.project={engines.PROJECT}").stdout
+        found = json.loads(self.engine.docker("inspect", *names.split()).stdout)
+        return {one["Name"].strip("/").replace(f"{engines.PROJECT}_", ""): one for one in found}
+
+    def published(self):
+        """(address, port) of what can be reached from this machine, or from outside."""
+        return {(binding["HostIp"], int(binding["HostPort"]))
+                for one in self.containers().values()
+                for bindings in (one["NetworkSettings"]["Ports"] or {}).values()
+                for binding in bindings or []}
 
     def remove(self):
         self.shell(f"docker-compose -f {self.file} down -v --remove-orphans -t 5")

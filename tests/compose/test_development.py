@@ -1,9 +1,13 @@
 """docs/OPERATIONS.md, "Verification" and "Troubleshooting", with the development stack: every command
 in a pseudo-terminal, in order, and what it should show."""
 
+import json
+import os
+
 import pytest
 
 import document
+import engine as engines
 
 # They change the host: what they say is checked, and they are not run.
 HOST_COMMANDS = ("sudo sysctl -w vm.max_map_count=1048575",
@@ -20,6 +24,53 @@ def stack(make_stack):
 def test_the_document_says_what_happens(stack, step):
     if step.command not in HOST_COMMANDS:
         stack.follow(step)
+
+
+def test_a_browser_gets_from_the_prices_to_an_account(stack):
+    stack.visit("http://localhost")
+
+
+def test_the_ports_are_open_on_loopback_alone(stack):
+    bindings = stack.published()
+    assert {port for _, port in bindings} == {80, 8100, 8101, 8102, 5432, 9042}
+    assert {address for address, _ in bindings} == {"127.0.0.1"}
+
+
+def test_the_network_has_the_name_that_others_join(stack):
+    assert "tools-dashboard_default" in stack.engine.docker("network", "ls").stdout.split()
+
+
+def test_a_template_that_is_changed_shows_while_the_stack_runs(stack):
+    path = os.path.join(engines.ROOT, "templates", "pricing.html")
+    with open(path, encoding="utf-8") as file:
+        before = file.read()
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(before.replace('<main id="main">', '<main id="main"><!-- changed -->'))
+        stack.until(lambda: "<!-- changed -->" in stack.get("http://localhost/pricing"), 30,
+                    "the changed template")
+    finally:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(before)
+
+
+def test_our_layers_add_at_most_30_megabytes(stack):
+    for image in ("tools-dashboard_back-api", "tools-dashboard_back-cassandra"):
+        lines = stack.engine.docker("history", "--format", "{{.Size}} {{.CreatedBy}}", "--human=false",
+                                    image).stdout.splitlines()
+        sizes = [int(line.split()[0]) for line in lines]
+        base = stack.engine.docker("history", "--format", "{{.ID}}", engines.BASE).stdout.split()
+        ours = sum(sizes[:len(sizes) - len(base)])
+        assert 0 < ours <= 30e6, lines
+
+
+def test_the_image_says_what_it_is_and_how_it_is_ended(stack):
+    text = stack.engine.docker("image", "inspect", "tools-dashboard_back-api").stdout
+    config = json.loads(text)[0]["Config"]
+    assert config["Labels"]["org.opencontainers.image.title"] == "tools-dashboard"
+    assert config["User"] == "10001" and config["StopSignal"] == "SIGTERM"
+    assert config["Entrypoint"] == ["tools-dashboard"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "tools-dashboard", "healthcheck"]
 
 
 def test_the_document_has_both_lines_for_the_number_of_maps():

@@ -19,6 +19,6 @@ read -ra more <<<"${JVM_EXTRA_OPTS:-}"
 cd /var/lib/cassandra
 exec setpriv --reuid=cassandra --regid=cassandra --init-groups \
 	java -javaagent:"$(echo /opt/cassandra/lib/jamm-*.jar)" "${options[@]}" "-Xms$heap" "-Xmx$heap" \
-	"${more[@]}" -Dcassandra.ring_delay_ms=100 "-Dcassandra.config=file://$yaml" \
+	"${more[@]}" -Dcassandra.ring_delay_ms=100 -Dcassandra.superuser_setup_delay_ms=10000 "-Dcassandra.config=file://$yaml" \
 	-Dcassandra.storagedir=/var/lib/cassandra -Dlogback.configurationFile=/etc/cassandra/logback.xml \
 	-cp '/opt/cassandra/lib/*' org.apache.cassandra.service.CassandraDaemon
