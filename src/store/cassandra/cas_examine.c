@@ -145,19 +145,22 @@ static bool look_at_keyspace(struct look *l, const char *local_dc)
 }
 
 /* A lightweight transaction that finds nothing to delete: it asks for the same rights, and the same
- * replicas, as one that would. */
+ * replicas, as one that would. The row's name is a new one each time, so that those who ask at once
+ * do not hold each other up. */
 static bool look_at_writing(struct look *l)
 {
 	struct cas_call call;
 	struct td_err err = TD_ERR_INIT;
+	char name[TD_UUID_TEXT_SIZE];
 	if (!l->has_tables) {
 		store_found(l->x, STORE_LAYER_WRITABLE, STORE_NOT_REACHED,
 			"not tried before the tables are there", NULL, NULL);
 		return true;
 	}
-	cas_call_init(&call, l->store,
-		"DELETE FROM %s.content_population WHERE name = 'doctor' IF EXISTS",
+	cas_call_init(&call, l->store, "DELETE FROM %s.content_population WHERE name = ? IF EXISTS",
 		l->store->config.consistency);
+	td_uuid_v7(td_clock_wall_ms(l->store->base.clock), name);
+	cas_bind_text(&call, td_slice_str(name));
 	enum td_status status = cas_call_run(&call, l->store, l->session, STEP_MS, &err);
 	cas_call_done(&call);
 	if (status != TD_OK)
@@ -193,11 +196,29 @@ static void look_at_capacity(struct look *l)
 
 /* ---- schema and data */
 
+/* Who has the lock of the migrations; "" where nobody has. */
+static void put_holder(struct look *l, char *out, size_t size)
+{
+	struct cas_call call;
+	struct td_slice cell;
+	out[0] = '\0';
+	if (!l->has_keyspace)
+		return;
+	cas_call_init(&call, l->store, "SELECT holder FROM %s.schema_lock WHERE name = 'schema'",
+		CQL_LOCAL_QUORUM);
+	call.query.is_idempotent = true;
+	if (cas_call_run(&call, l->store, l->session, STEP_MS, NULL) == TD_OK &&
+		cas_call_row(&call, &cell, 1))
+		(void)snprintf(out, size, "%.*s", TD_SLICE_ARG(cell));
+	cas_call_done(&call);
+}
+
 static void found_pending(struct look *l, const struct migrate_plan *plan)
 {
-	char message[160];
-	(void)snprintf(message, sizeof(message), "%zu of %zu migrations are pending", plan->pending,
-		plan->count);
+	char message[320], holder[160];
+	put_holder(l, holder, sizeof(holder));
+	(void)snprintf(message, sizeof(message), "%zu of %zu migrations are pending%s%s",
+		plan->pending, plan->count, holder[0] != '\0' ? "; migrating now: " : "", holder);
 	store_found(l->x, STORE_LAYER_MIGRATIONS, STORE_WARNS, message,
 		"The tables are not up to date: no service that migrates has been here since, or "
 		"it "
