@@ -64,10 +64,13 @@ CREATE TABLE subscription_outbox (
 	taken_until timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (fillfactor = 60);
 
--- One row once there is an event log: history from `filled_from` on was put in the outbox.
+-- One row once there is an event log: history from `filled_from` on was put in the outbox; what was before `trimmed_to`,
+-- all of it older than `trimmed_before`, is in the event log alone.
 CREATE TABLE subscription_event_log (
 	id integer PRIMARY KEY CHECK (id = 1),
-	filled_from bigint NOT NULL
+	filled_from bigint NOT NULL,
+	trimmed_to bigint NOT NULL DEFAULT 0,
+	trimmed_before timestamptz NOT NULL DEFAULT '-infinity'
 );
 
 CREATE FUNCTION tools_dashboard_history_to_outbox() RETURNS trigger LANGUAGE plpgsql AS $$

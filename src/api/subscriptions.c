@@ -435,6 +435,8 @@ static void get_history(struct api_call *call)
 		return;
 	}
 	history->user_id = id;
+	history->log = calls_has_event_log(api_call_base(call)->calls) ? APP_LOG_ALWAYS
+								       : APP_LOG_NOWHERE;
 	app_history_begin(history);
 	api_call_flow(call, &history->flow, make_history);
 }

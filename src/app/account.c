@@ -461,6 +461,7 @@ static enum app_next overview_user(struct app_flow *flow, enum td_status status)
 		.user_id = o->user_id,
 		.limit = o->history_limit,
 		.before_seq = o->before_seq,
+		.log = o->log,
 	};
 	begin_inside(&o->history.flow, flow);
 	app_history_begin(&o->history);

@@ -108,6 +108,7 @@ struct app_overview {
 	struct td_slice user_id;
 	size_t history_limit; /* 1 to 1000 */
 	int64_t before_seq;   /* 0: from the newest */
+	enum app_history_log log;
 
 	struct store_user user;
 	struct app_history history; /* its results; the subscription as it stands now */

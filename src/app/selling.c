@@ -296,15 +296,76 @@ static struct app_history *history_of(struct app_flow *flow)
 
 static enum app_next history_load(struct app_flow *flow, enum td_status status);
 
+/* Where the next page begins. */
+static int64_t before_last(const struct app_history *h)
+{
+	if (h->count > 0)
+		return h->items[h->count - 1].seq;
+	return h->before_seq > 0 ? h->before_seq : APP_HISTORY_NEWEST;
+}
+
+static enum app_next history_done(struct app_flow *flow)
+{
+	struct app_history *h = history_of(flow);
+	h->older_before = h->more ? before_last(h) : 0;
+	return app_flow_done(flow);
+}
+
+/* Rows of both, one behind the other. */
+static bool append(struct app_history *h, const struct store_op *older)
+{
+	size_t room = h->limit - h->count, count = older->out.history_count;
+	if (count > room)
+		count = room;
+	struct store_history *all = td_arena_array(
+		h->flow.arena, h->count + count + 1, sizeof(*all));
+	if (all == NULL)
+		return false;
+	for (size_t i = 0; i < h->count; i++)
+		all[i] = h->items[i];
+	for (size_t i = 0; i < count; i++)
+		all[h->count + i] = older->out.history[i];
+	h->more = older->out.more || older->out.history_count > count;
+	h->items = all;
+	h->count += count;
+	return true;
+}
+
+static enum app_next history_found(struct app_flow *flow, enum td_status status)
+{
+	(void)status;
+	return append(history_of(flow), flow->op) ? history_done(flow) : app_flow_no_memory(flow);
+}
+
+/* A full page asks for one row all the same, to know whether there is another page. */
+static enum app_next history_find(struct app_flow *flow, struct store_span span)
+{
+	struct app_history *h = history_of(flow);
+	if (!app_flow_op(flow, STORE_EVENTS_LIST))
+		return app_flow_no_memory(flow);
+	flow->op->in.user.id = td_arena_slice(&flow->op->arena, h->user_id);
+	flow->op->in.limit = h->count < h->limit ? h->limit - h->count : 1;
+	flow->op->in.before_seq = before_last(h);
+	flow->op->in.span = span;
+	return go_on(flow, !flow->op->arena.failed, history_found);
+}
+
 static enum app_next history_listed(struct app_flow *flow, enum td_status status)
 {
 	struct app_history *h = history_of(flow);
 	if (status == TD_NOTFOUND)
 		return refuse_unknown_user(flow);
+	struct store_span trimmed = flow->op->out.trimmed;
 	h->items = flow->op->out.history;
 	h->count = flow->op->out.history_count;
 	h->more = flow->op->out.more;
-	return app_flow_done(flow);
+	if (h->more || trimmed.to_ms == 0 || h->log == APP_LOG_NOWHERE)
+		return history_done(flow);
+	if (h->log == APP_LOG_WHEN_OLDER && h->before_seq == 0) {
+		h->more = true;
+		return history_done(flow);
+	}
+	return history_find(flow, trimmed);
 }
 
 static enum app_next history_list(struct app_flow *flow)

@@ -39,7 +39,18 @@ struct app_selling {
 /* flow.arena, now_ms, actor and keeper are set too. */
 void app_selling_begin(struct app_selling *selling);
 
-/* A page of a user's history, after every period that has ended was rolled. Refusals:
+/* Where a page looks for history that the records do not have any more. */
+enum app_history_log {
+	APP_LOG_NOWHERE,
+	APP_LOG_WHEN_OLDER, /* in the event log, where an older page than the first is asked for */
+	APP_LOG_ALWAYS,
+};
+
+/* Comes before all rows of history that there are. */
+#define APP_HISTORY_NEWEST INT64_C(999999999999999999)
+
+/* A page of a user's history, after every period that has ended was rolled. The newest rows are in
+ * the records, and older ones, where these were trimmed, in the event log alone. Refusals:
  * USER_NOT_FOUND. */
 struct app_history {
 	struct app_flow flow; /* first */
@@ -47,12 +58,14 @@ struct app_history {
 	struct td_slice user_id;
 	size_t limit;
 	int64_t before_seq;
+	enum app_history_log log;
 
 	/* The result; it lives as long as the operations. */
 	const struct store_subscription *subscription; /* NULL: there never was one */
 	const struct store_history *items;
 	size_t count;
-	bool more;
+	bool more; /* before older_before */
+	int64_t older_before;
 
 	struct app_change change;
 };

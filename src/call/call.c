@@ -113,7 +113,8 @@ static void op_release(struct store_op *op)
 
 static void hand_over(struct call *call, struct store_op *op, void (*step)(struct call *call))
 {
-	struct store *store = atomic_load(&call->calls->store);
+	struct store *store = op->kind == STORE_EVENTS_LIST ? atomic_load(&call->calls->event_log)
+							    : atomic_load(&call->calls->store);
 	if (store == NULL) {
 		fail(call, NULL, TD_UNAVAILABLE);
 		return;

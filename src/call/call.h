@@ -65,6 +65,11 @@ enum td_status calls_create(const struct calls_config *config, struct calls **re
 /* The store is there now; until then every call is answered 503. Any thread, once. */
 void calls_set_store(struct calls *calls, struct store *store);
 
+/* The same for the event log, where there is one: what asks for EVENTS_LIST goes there. Before
+ * calls_set_store(). */
+void calls_set_event_log(struct calls *calls, struct store *store);
+bool calls_has_event_log(const struct calls *calls);
+
 /* Ends the pool, after what it hashes just now; what waits for it is not hashed any more. After the
  * HTTP server has stopped, before calls_destroy(); never at the same time as that. NULL is fine. */
 void calls_stop(struct calls *calls);

@@ -14,7 +14,7 @@ struct calls {
 	char *public_url; /* owned; or NULL */
 	bool is_https;
 	struct call_pool *pool;
-	_Atomic(struct store *) store;
+	_Atomic(struct store *) store, event_log;
 	_Atomic int64_t offset_ms; /* of the test clock, as last heard */
 	atomic_uint refs;          /* one of its owner, one of each call */
 	struct td_lock lock;

@@ -33,6 +33,7 @@ enum td_status calls_create(
 	calls->store_timeout_ms = config->store_timeout_ms;
 	calls->has_test_clock = config->has_test_clock;
 	atomic_init(&calls->store, NULL);
+	atomic_init(&calls->event_log, NULL);
 	atomic_init(&calls->offset_ms, 0);
 	atomic_init(&calls->refs, 1);
 	td_lock_init(&calls->lock);
@@ -53,6 +54,16 @@ enum td_status calls_create(
 void calls_set_store(struct calls *calls, struct store *store)
 {
 	atomic_store(&calls->store, store);
+}
+
+void calls_set_event_log(struct calls *calls, struct store *store)
+{
+	atomic_store(&calls->event_log, store);
+}
+
+bool calls_has_event_log(const struct calls *calls)
+{
+	return atomic_load(&calls->event_log) != NULL;
 }
 
 void calls_stop(struct calls *calls)

@@ -32,10 +32,10 @@ static void put_pages(struct td_arena *arena, struct tpl_value *root, const stru
 	if (o->before_seq > 0)
 		tpl_put_str(arena, root, "newest_href",
 			td_arena_printf(arena, "/account?lang=%s#history", language));
-	if (o->history.more && o->history.count > 0)
+	if (o->history.more)
 		tpl_put_str(arena, root, "older_href",
 			td_arena_printf(arena, "/account?before=%lld&lang=%s#history",
-				(long long)o->history.items[o->history.count - 1].seq, language));
+				(long long)o->history.older_before, language));
 }
 
 static void show_account(struct call *call, struct app_flow *flow)
@@ -57,6 +57,7 @@ static void show_account(struct call *call, struct app_flow *flow)
 			o->history.subscription);
 	page_model_history(arena, root, &shelf, o->history.items, o->history.count);
 	tpl_put_flag(arena, root, "has_history", o->history.count > 0);
+	tpl_put_flag(arena, root, "has_no_history", o->history.count == 0 && !o->history.more);
 	put_notice(arena, root, pc);
 	put_pages(arena, root, pc);
 	page_call_reply(pc, &frame, "account", root);

@@ -235,6 +235,7 @@ void page_call_overview(
 		.user_id = pc->call.user_id,
 		.history_limit = history_limit,
 		.before_seq = before_seq,
+		.log = calls_has_event_log(pc->call.calls) ? APP_LOG_WHEN_OLDER : APP_LOG_NOWHERE,
 	};
 	app_overview_begin(&pc->use.overview);
 	call_flow(&pc->call, &pc->use.flow, ended);

@@ -101,6 +101,13 @@ static void on_still_down(void *ctx, int64_t away_ms, const struct connect_failu
 	connect_log_still_down(&cassandra_words, ctx, away_ms, failures);
 }
 
+static void on_bad_row(void *ctx, const struct store_bad_row *row)
+{
+	(void)ctx;
+	td_log(TD_LOG_WARNING, "cassandra.row", "%.*s %.*s is left out: %.*s",
+		TD_SLICE_ARG(row->table), TD_SLICE_ARG(row->key), TD_SLICE_ARG(row->why));
+}
+
 static void warn_of_replication(void *ctx, struct store *store)
 {
 	(void)ctx;
@@ -170,6 +177,7 @@ struct store_cassandra_config cassandra_config(const struct settings *settings, 
 			.lost = on_lost,
 			.still_down = on_still_down,
 			.ctx = ctx},
+		.bad_row = on_bad_row,
 		.more_nodes = warn_of_replication,
 	};
 }

@@ -265,6 +265,25 @@ static void put_sweeper(struct td_buf *out, struct sweeper *sweeper)
 		"When the last round ended that did not fail.", (double)stats.last_ms / 1000);
 }
 
+static void put_relay(struct td_buf *out, struct relay *relay)
+{
+	struct relay_stats stats;
+	relay_get_stats(relay, &stats);
+	put_number(out, "tools_dashboard_events_waiting", "gauge",
+		"Events that the event log is still to be told, by any process.",
+		(double)stats.events.waiting);
+	put_number(out, "tools_dashboard_events_oldest_seconds", "gauge",
+		"The age of the oldest of them; 0 where none waits.",
+		(double)stats.oldest_age_ms / 1000);
+	put_number(out, "tools_dashboard_events_told_total", "counter",
+		"Events that this process told the event log.", (double)stats.told);
+	put_number(out, "tools_dashboard_events_failures_total", "counter",
+		"Rounds of telling events that failed.", (double)stats.failures);
+	put_number(out, "tools_dashboard_history_trimmed_total", "counter",
+		"Rows of history that this process deleted because the event log has them.",
+		(double)stats.trimmed);
+}
+
 static void put_process(struct td_buf *out, const struct service *service)
 {
 	struct process_usage usage = process_usage_read();
@@ -289,6 +308,7 @@ void service_put_metrics(struct service *service, struct td_buf *out)
 	struct store *store = service->store, *content = service->content_store;
 	struct catalogue_refresher *refresher = stopping ? NULL : service->refresher;
 	struct sweeper *sweeper = stopping ? NULL : service->sweeper;
+	struct relay *relay = stopping ? NULL : service->relay;
 	td_lock_give(&service->lock);
 	struct stores stores = {.count = 0};
 	look_at_store(&stores, store);
@@ -304,6 +324,8 @@ void service_put_metrics(struct service *service, struct td_buf *out)
 		put_catalogue(out, refresher);
 	if (sweeper != NULL)
 		put_sweeper(out, sweeper);
+	if (relay != NULL)
+		put_relay(out, relay);
 }
 
 static void reply_metrics(struct http_request *rq, struct service *service)

@@ -242,6 +242,7 @@ static void stop(void *ctx)
 	calls_stop(service->calls);
 	catalogue_refresher_destroy(service_refresher(service));
 	sweeper_destroy(service->sweeper);
+	relay_destroy(service->relay);
 	/* What is left waits at most until then for a lock or a server; ending takes time, too. */
 	stop_stores(service, deadline - reserve / 2);
 	td_lock_take(&service->lock);

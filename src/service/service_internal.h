@@ -15,6 +15,7 @@
 #include "page/page.h"
 #include "service/go_on.h"
 #include "service/notify.h"
+#include "service/relay.h"
 #include "service/serve.h"
 #include "service/sweeper.h"
 #include "settings/settings.h"
@@ -83,6 +84,7 @@ struct service {
 	bool has_content;                      /* its schema is there; guarded by lock */
 	struct catalogue_refresher *refresher; /* as store */
 	struct sweeper *sweeper;               /* the same; only where the role migrates */
+	struct relay *relay;                   /* the same; only where there is an event log */
 	bool stopper_ended;                    /* guarded by lock */
 	int code;                              /* the exit code so far; guarded by lock */
 

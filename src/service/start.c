@@ -6,6 +6,7 @@
 #include "service/service_internal.h"
 #include "service/storage.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -254,6 +255,61 @@ static bool start_sweeper(struct service *service)
 	return true;
 }
 
+static void report_relay(void *ctx, enum relay_event event, const struct store_events *events,
+	const struct td_err *err)
+{
+	(void)ctx;
+	switch (event) {
+	case RELAY_FAILING:
+		td_log_err(TD_LOG_WARNING, "events.failing",
+			"Events cannot be told to the event log; they wait, and nothing is lost",
+			err);
+		break;
+	case RELAY_WORKS:
+		td_log(TD_LOG_INFO, "events.work", "Events are told to the event log again");
+		break;
+	case RELAY_BEHIND:
+		td_log(TD_LOG_WARNING, "events.behind",
+			"%" PRId64 " events wait for the event log; they are told as fast as "
+			"EVENTS_RATE allows, once it is there",
+			events->waiting);
+		break;
+	case RELAY_CAUGHT_UP:
+		td_log(TD_LOG_INFO, "events.caught_up",
+			"The event log has caught up: %" PRId64 " events wait", events->waiting);
+		break;
+	}
+}
+
+static bool start_relay(struct service *service)
+{
+	struct td_err err = TD_ERR_INIT;
+	struct relay *relay = NULL;
+	const struct settings *s = service->settings;
+	const struct relay_config config = {
+		.records = service->store,
+		.log = service->content_store,
+		.clock = service->clock,
+		.store_timeout_ms = (unsigned)s->store_timeout_ms,
+		.has_test_clock = settings_is_set(s, SETTING_TEST_CLOCK),
+		.rate = s->events_rate,
+		.ttl_ms = s->events_ttl_ms > 0 ? s->events_ttl_ms : 0,
+		.keep_ms = s->history_keep_ms > 0 ? s->history_keep_ms : 0,
+		.report = report_relay,
+	};
+	if (service->content_database == NULL)
+		return true;
+	if (relay_create(&config, &relay, &err) != TD_OK) {
+		service_fail(service, TD_EXIT_FAILED, &err);
+		return false;
+	}
+	td_lock_take(&service->lock);
+	service->relay = relay;
+	td_lock_give(&service->lock);
+	calls_set_event_log(service->calls, service->content_store);
+	return true;
+}
+
 /* Until there is a snapshot, where one is needed, or the service is stopped. */
 static void wait_until_ready(struct service *service)
 {
@@ -274,7 +330,7 @@ void service_start(void *ctx)
 	struct service *service = ctx;
 	if (service_begin_content(service) && open_store(service) && start_test_clock(service) &&
 		populate(service) && service_await_content(service) && start_edges(service) &&
-		start_sweeper(service)) {
+		start_sweeper(service) && start_relay(service)) {
 		calls_set_store(service->calls, service->store);
 		wait_until_ready(service);
 	}

@@ -3,6 +3,7 @@
 #include "app/selling.h"
 #include "base/alloc.h"
 #include "base/uuid.h"
+#include "service/errand.h"
 #include "store/bad_rows.h"
 #include "work/lock.h"
 #include "work/thread.h"
@@ -20,6 +21,7 @@
 
 struct sweeper {
 	struct sweeper_config config; /* set before start, then read-only */
+	struct errand errand;         /* the same */
 	char owner[TD_UUID_TEXT_SIZE];
 	struct td_thread thread;
 	struct td_lock lock;
@@ -43,33 +45,13 @@ static bool is_stopping(struct sweeper *s)
 	return stopping;
 }
 
-static struct store_op *make_op(struct sweeper *s, enum store_op_kind kind, int64_t now_ms)
-{
-	struct store_op *op = store_op_new(kind);
-	if (op == NULL)
-		return NULL;
-	op->now_ms = now_ms;
-	op->deadline_ms = td_clock_mono_ms(s->config.clock) + s->config.store_timeout_ms;
-	return op;
-}
-
-/* Runs and frees an operation of which only the outcome matters. */
-static enum td_status run_op(struct sweeper *s, struct store_op *op, struct td_err *err)
-{
-	if (op == NULL)
-		return td_err_set(err, TD_NOMEM, "no memory for an operation");
-	enum td_status status = store_call(s->config.store, &op, err);
-	store_op_free(op);
-	return status;
-}
-
 /* ---- one at a time
  * ------------------------------------------------------------------------------------- */
 
 static struct store_op *make_lease_op(struct sweeper *s, int64_t lasts_ms)
 {
 	int64_t now_ms = td_clock_wall_ms(s->config.clock);
-	struct store_op *op = make_op(s, STORE_LEASE_TAKE, now_ms);
+	struct store_op *op = errand_op(&s->errand, STORE_LEASE_TAKE, now_ms);
 	if (op == NULL)
 		return NULL;
 	op->in.lease = (struct store_lease){.name = TD_SLICE("sweeper"),
@@ -84,7 +66,7 @@ static struct store_op *make_lease_op(struct sweeper *s, int64_t lasts_ms)
 
 static enum td_status take_lease(struct sweeper *s, struct td_err *err)
 {
-	enum td_status status = run_op(s, make_lease_op(s, LEASE_MS), err);
+	enum td_status status = errand_run(&s->errand, make_lease_op(s, LEASE_MS), err);
 	s->has_lease = status == TD_OK;
 	return status;
 }
@@ -107,22 +89,6 @@ static void give_lease_back(struct sweeper *s)
 		store_op_free(op);
 }
 
-static enum td_status read_time(struct sweeper *s, int64_t *ret_ms, struct td_err *err)
-{
-	int64_t offset_ms = 0;
-	enum td_status status = TD_OK;
-	if (s->config.has_test_clock) {
-		struct store_op *op = make_op(s, STORE_CLOCK_GET, 0);
-		status = op != NULL ? store_call(s->config.store, &op, err)
-				    : td_err_set(err, TD_NOMEM, "no memory for the clock");
-		if (status == TD_OK)
-			offset_ms = op->out.clock_offset_ms;
-		store_op_free(op);
-	}
-	*ret_ms = td_clock_wall_ms(s->config.clock) + offset_ms;
-	return status == TD_NOTFOUND ? TD_OK : status;
-}
-
 /* ---- a batch of subscriptions
  * ---------------------------------------------------------------------------- */
 
@@ -136,16 +102,9 @@ struct batch {
 	struct td_err store_err;     /* the first of any other kind; guarded by lock */
 };
 
-/* It would have come to any operation. */
-static bool is_of_the_store(enum td_status status)
-{
-	return status == TD_UNAVAILABLE || status == TD_TIMEOUT || status == TD_BUSY ||
-	       status == TD_STOPPING || status == TD_NOMEM;
-}
-
 static void note_failure(struct batch *b, const struct store_op *op, enum td_status status)
 {
-	struct td_err *err = is_of_the_store(status) ? &b->store_err : &b->row_err;
+	struct td_err *err = errand_is_of_the_store(status) ? &b->store_err : &b->row_err;
 	bool has_words = status != TD_TIMEOUT && op->err.text[0] != '\0';
 	if (err->code == TD_OK)
 		(void)td_err_set(err, status, "subscription %.*s: %s",
@@ -270,7 +229,7 @@ static void tell_bad_row(void *ctx, const struct store_bad_row *row)
 static enum td_status roll_some(
 	struct sweeper *s, int64_t now_ms, bool *ret_more, struct td_err *err)
 {
-	struct store_op *due = make_op(s, STORE_SUBSCRIPTION_DUE, now_ms);
+	struct store_op *due = errand_op(&s->errand, STORE_SUBSCRIPTION_DUE, now_ms);
 	if (due == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for subscriptions");
 	due->in.due_ms = now_ms;
@@ -303,7 +262,7 @@ static enum td_status roll_due(struct sweeper *s, int64_t now_ms, struct td_err 
 static enum td_status delete_some(
 	struct sweeper *s, int64_t now_ms, bool *ret_more, struct td_err *err)
 {
-	struct store_op *op = make_op(s, STORE_SWEEP, now_ms);
+	struct store_op *op = errand_op(&s->errand, STORE_SWEEP, now_ms);
 	if (op == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for a sweep");
 	op->in.limit = EXPIRED_AT_ONCE;
@@ -340,7 +299,7 @@ static enum td_status sweep_once(struct sweeper *s, struct td_err *err)
 {
 	int64_t now_ms;
 	s->row_err = (struct td_err)TD_ERR_INIT;
-	enum td_status status = read_time(s, &now_ms, err);
+	enum td_status status = errand_time(&s->errand, &now_ms, err);
 	if (status == TD_OK)
 		status = roll_due(s, now_ms, err);
 	if (status == TD_OK)
@@ -362,7 +321,7 @@ static void tell(struct sweeper *s, enum td_status status, const struct td_err *
 		s->stats.last_ms = td_clock_wall_ms(s->config.clock);
 	td_lock_give(&s->lock);
 	/* That the store is away, or has much to do, is told by the store. */
-	if (failed != s->failing && !is_of_the_store(status)) {
+	if (failed != s->failing && !errand_is_of_the_store(status)) {
 		s->failing = failed;
 		s->config.report(s->config.ctx, NULL, failed ? err : NULL);
 	}
@@ -398,6 +357,10 @@ enum td_status sweeper_create(
 	if (s == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for the sweeper");
 	s->config = *config;
+	s->errand = (struct errand){.store = config->store,
+		.clock = config->clock,
+		.store_timeout_ms = config->store_timeout_ms,
+		.has_test_clock = config->has_test_clock};
 	if (s->config.round_ms == 0)
 		s->config.round_ms = ROUND_MS;
 	td_uuid_v7(td_clock_wall_ms(config->clock), s->owner);

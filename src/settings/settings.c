@@ -6,19 +6,17 @@
 #include <string.h>
 
 static const struct setting_info infos[SETTING_COUNT] = {
-#define SETTING_ROW(                                                                       \
-	name_, field_, type_, default_, low_, high_, words_, marks_, part_, group_, help_) \
-	[SETTING_##name_] = {                                                              \
-		.name = #name_,                                                            \
-		.default_value = default_,                                                 \
-		.words = words_,                                                           \
-		.help = help_,                                                             \
-		.low = low_,                                                               \
-		.high = high_,                                                             \
-		.type = SETTING_TYPE_##type_,                                              \
-		.marks = marks_,                                                           \
-		.part = SETTING_PART_##part_,                                              \
-		.group = SETTING_GROUP_##group_,                                           \
+#define SETTING_ROW(name_, field_, type_, default_, low_, high_, words_, marks_, group_, help_) \
+	[SETTING_##name_] = {                                                                   \
+		.name = #name_,                                                                 \
+		.default_value = default_,                                                      \
+		.words = words_,                                                                \
+		.help = help_,                                                                  \
+		.low = low_,                                                                    \
+		.high = high_,                                                                  \
+		.type = SETTING_TYPE_##type_,                                                   \
+		.marks = marks_,                                                                \
+		.group = SETTING_GROUP_##group_,                                                \
 	},
 	SETTING_MAP(SETTING_ROW)
 #undef SETTING_ROW
@@ -28,15 +26,6 @@ static const char *const headings[SETTING_GROUP_COUNT] = {
 #define SETTING_HEADING(name, heading) heading,
 	SETTING_GROUP_MAP(SETTING_HEADING)
 #undef SETTING_HEADING
-};
-
-static const struct {
-	bool built;
-	const char *words;
-} parts[SETTING_PART_COUNT] = {
-#define SETTING_PART_ROW(name, built, words) {built, words},
-	SETTING_PART_MAP(SETTING_PART_ROW)
-#undef SETTING_PART_ROW
 };
 
 const struct setting_info *setting_get(enum setting_id id)
@@ -49,16 +38,6 @@ const char *setting_group_heading(enum setting_group group)
 {
 	td_assert(group < SETTING_GROUP_COUNT);
 	return headings[group];
-}
-
-bool setting_is_built(enum setting_id id)
-{
-	return parts[setting_get(id)->part].built;
-}
-
-const char *setting_part_words(enum setting_id id)
-{
-	return parts[setting_get(id)->part].words;
 }
 
 bool setting_flag(enum setting_id id, bool file, char out[SETTING_FLAG_SIZE])

@@ -31,13 +31,6 @@ enum setting_group {
 	SETTING_GROUP_COUNT
 };
 
-enum setting_part {
-#define SETTING_PART_ENUM(name, built, words) SETTING_PART_##name,
-	SETTING_PART_MAP(SETTING_PART_ENUM)
-#undef SETTING_PART_ENUM
-	SETTING_PART_COUNT
-};
-
 enum setting_type {
 	SETTING_TYPE_TEXT,
 	SETTING_TYPE_HOST,
@@ -68,14 +61,12 @@ struct setting_info {
 	int64_t low, high;
 	enum setting_type type;
 	unsigned marks;
-	enum setting_part part;
 	enum setting_group group;
 };
 
 /* Static storage, for every setting. */
 const struct setting_info *setting_get(enum setting_id id);
 const char *setting_group_heading(enum setting_group group);
-bool setting_is_built(enum setting_id id);
 
 /* ---- what is in force */
 

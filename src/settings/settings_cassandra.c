@@ -45,6 +45,20 @@ static enum td_status check_parts(
 	return status;
 }
 
+/* What is trimmed from the records is in the event log alone. */
+static enum td_status check_events(
+	const struct settings *settings, enum setting_id *ret_wrong, struct td_err *err)
+{
+	int64_t keep_ms = settings->history_keep_ms, ttl_ms = settings->events_ttl_ms;
+	if (keep_ms <= 0 || ttl_ms <= 0 || keep_ms <= ttl_ms)
+		return TD_OK;
+	*ret_wrong = SETTING_HISTORY_KEEP;
+	return td_err_set(err, TD_INVALID,
+		"it is longer than EVENTS_TTL, so history would be gone from Cassandra before it "
+		"is "
+		"read there; make it no longer");
+}
+
 enum td_status settings_settle_cassandra(
 	struct settings *settings, enum setting_id *ret_wrong, struct td_err *err)
 {
@@ -63,7 +77,9 @@ enum td_status settings_settle_cassandra(
 		status = settings_read_replication(td_slice_str(settings->cassandra_replication),
 			&settings->arena, &cassandra->replication, err);
 	}
-	return status == TD_OK ? check_parts(settings, ret_wrong, err) : status;
+	if (status == TD_OK)
+		status = check_parts(settings, ret_wrong, err);
+	return status == TD_OK ? check_events(settings, ret_wrong, err) : status;
 }
 
 enum td_status settings_cassandra_password(const struct settings *settings, struct td_arena *arena,

@@ -16,7 +16,4 @@ struct setting_limit {
 };
 struct setting_limit setting_limit_show(enum setting_type type, int64_t value);
 
-/* The words of a part that is not built ("PostgreSQL"). */
-const char *setting_part_words(enum setting_id id);
-
 #endif

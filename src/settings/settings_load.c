@@ -251,12 +251,6 @@ static bool is_usable(struct loading *l, enum setting_id id, bool file, const st
 {
 	const struct setting_info *info = setting_get(id);
 	char what[192];
-	if (!setting_is_built(id)) {
-		(void)snprintf(what, sizeof(what),
-			"%s is not built into this version yet; unset it", setting_part_words(id));
-		add_setting_problem(l, id, file, given, what);
-		return false;
-	}
 	if ((info->marks & SETTING_URL) != 0 && !file && given->from == SETTING_FROM_FLAG &&
 		settings_url_has_password(td_slice_str(given->text))) {
 		(void)snprintf(what, sizeof(what),

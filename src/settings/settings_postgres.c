@@ -6,7 +6,7 @@ static bool any_postgres_is_set(const struct settings *settings)
 {
 	for (unsigned i = 0; i < SETTING_COUNT; i++) {
 		enum setting_id id = (enum setting_id)i;
-		if (setting_get(id)->part == SETTING_PART_POSTGRESQL &&
+		if (setting_get(id)->group == SETTING_GROUP_POSTGRESQL &&
 			settings_is_set(settings, id))
 			return true;
 	}

@@ -58,8 +58,6 @@ void settings_write_text(const struct settings *settings, struct td_buf *out)
 	struct td_arena arena = TD_ARENA_INIT;
 	for (unsigned i = 0; i < SETTING_COUNT; i++) {
 		enum setting_id id = (enum setting_id)i;
-		if (!setting_is_built(id))
-			continue;
 		const char *value = settings_show(settings, id, &arena);
 		const char *where = settings_show_origin(settings, id, &arena);
 		td_buf_printf(out, "%-22s %-32s %s\n", setting_get(id)->name,
@@ -89,10 +87,8 @@ void settings_write_json(const struct settings *settings, struct td_buf *out)
 	td_json_member_str(&json, "config_file", settings->config_path);
 	td_json_name(&json, "settings");
 	td_json_open(&json, '{');
-	for (unsigned i = 0; i < SETTING_COUNT; i++) {
-		if (setting_is_built((enum setting_id)i))
-			write_json_setting(&json, settings, (enum setting_id)i, &arena);
-	}
+	for (unsigned i = 0; i < SETTING_COUNT; i++)
+		write_json_setting(&json, settings, (enum setting_id)i, &arena);
 	td_json_close(&json, '}');
 	td_json_close(&json, '}');
 	td_buf_put_char(out, '\n');
@@ -123,16 +119,6 @@ static void write_wrapped(struct td_buf *out, const char *text, int column, int 
 		text += len;
 		text += strspn(text, " ");
 	}
-}
-
-static bool group_is_built(enum setting_group group)
-{
-	for (unsigned i = 0; i < SETTING_COUNT; i++) {
-		if (setting_get((enum setting_id)i)->group == group &&
-			setting_is_built((enum setting_id)i))
-			return true;
-	}
-	return false;
 }
 
 static const char *value_word(const struct setting_info *info)
@@ -186,12 +172,9 @@ static void write_help_setting(struct td_buf *out, enum setting_id id)
 void settings_write_help(struct td_buf *out)
 {
 	for (unsigned g = 0; g < SETTING_GROUP_COUNT; g++) {
-		if (!group_is_built((enum setting_group)g))
-			continue;
 		td_buf_printf(out, "\n%s:\n", setting_group_heading((enum setting_group)g));
 		for (unsigned i = 0; i < SETTING_COUNT; i++) {
-			if (setting_get((enum setting_id)i)->group == (enum setting_group)g &&
-				setting_is_built((enum setting_id)i))
+			if (setting_get((enum setting_id)i)->group == (enum setting_group)g)
 				write_help_setting(out, (enum setting_id)i);
 		}
 	}
@@ -283,10 +266,7 @@ static const char markdown_head[] =
 	"`250ms`,\n"
 	"  `5s`, `2m`, `1h`, `30d`. A **size** is a number of bytes, or a number with `KiB` or "
 	"`MiB`.\n"
-	"- Everything that is wrong is reported at once, and the process ends with code 3.\n"
-	"- A setting whose part is not built into this version yet is refused, with those words, "
-	"so\n"
-	"  that nobody relies on something that does nothing.\n";
+	"- Everything that is wrong is reported at once, and the process ends with code 3.\n";
 
 static void write_markdown_row(struct td_buf *out, enum setting_id id)
 {
@@ -303,19 +283,13 @@ static void write_markdown_row(struct td_buf *out, enum setting_id id)
 		(info->marks & SETTING_SECRET) != 0 ? " Secret." : "");
 }
 
-static void write_markdown_group(struct td_buf *out, enum setting_group group, bool built)
+static void write_markdown_group(struct td_buf *out, enum setting_group group)
 {
-	bool any = false;
+	td_buf_printf(out, "\n## %s\n\n| name | default | value | |\n|---|---|---|---|\n",
+		setting_group_heading(group));
 	for (unsigned i = 0; i < SETTING_COUNT; i++) {
-		enum setting_id id = (enum setting_id)i;
-		if (setting_get(id)->group != group || setting_is_built(id) != built)
-			continue;
-		if (!any)
-			td_buf_printf(out,
-				"\n%s %s\n\n| name | default | value | |\n|---|---|---|---|\n",
-				built ? "##" : "###", setting_group_heading(group));
-		any = true;
-		write_markdown_row(out, id);
+		if (setting_get((enum setting_id)i)->group == group)
+			write_markdown_row(out, (enum setting_id)i);
 	}
 }
 
@@ -323,10 +297,7 @@ void settings_write_markdown(struct td_buf *out)
 {
 	td_buf_put_str(out, markdown_head);
 	for (unsigned g = 0; g < SETTING_GROUP_COUNT; g++)
-		write_markdown_group(out, (enum setting_group)g, true);
-	td_buf_put_str(out, "\n## Refused in this version\n\nTheir parts are not built yet.\n");
-	for (unsigned g = 0; g < SETTING_GROUP_COUNT; g++)
-		write_markdown_group(out, (enum setting_group)g, false);
+		write_markdown_group(out, (enum setting_group)g);
 }
 
 /* A backslash and a leading dot or quote mean something to roff; '-' is a hyphen unless escaped. */
@@ -346,8 +317,6 @@ void settings_write_man(struct td_buf *out)
 {
 	for (unsigned i = 0; i < SETTING_COUNT; i++) {
 		const struct setting_info *info = setting_get((enum setting_id)i);
-		if (!setting_is_built((enum setting_id)i))
-			continue;
 		td_buf_printf(out, ".TP\n.B %s", info->name);
 		if ((info->marks & SETTING_FILE) != 0)
 			td_buf_printf(out, ", %s_FILE", info->name);

@@ -15,13 +15,13 @@ const char *settings_show(
 const char *settings_show_origin(
 	const struct settings *settings, enum setting_id id, struct td_arena *arena);
 
-/* A line for each setting whose part is built. */
+/* A line for each setting. */
 void settings_write_text(const struct settings *settings, struct td_buf *out);
 
 /* {"config_file": …, "settings": {"PORT": {"value": "8100", "from": "default"}}} */
 void settings_write_json(const struct settings *settings, struct td_buf *out);
 
-/* The settings whose part is built, as the part of a `--help`. */
+/* The settings, as the part of a `--help`. */
 void settings_write_help(struct td_buf *out);
 
 /* docs/CONFIGURATION.md. */

@@ -53,3 +53,15 @@ void store_bad_seen_done(struct store_bad_seen *seen)
 	td_free(seen->marks);
 	*seen = (struct store_bad_seen){NULL, 0};
 }
+
+bool store_bad_told_add(struct store_bad_told *told, const struct store_bad_row *row)
+{
+	uint64_t mark = mark_of(row);
+	size_t count = told->count < STORE_BAD_TOLD_MOST ? told->count : STORE_BAD_TOLD_MOST;
+	for (size_t i = 0; i < count; i++) {
+		if (told->marks[i] == mark)
+			return false;
+	}
+	told->marks[told->count++ % STORE_BAD_TOLD_MOST] = mark;
+	return true;
+}

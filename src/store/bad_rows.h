@@ -21,4 +21,15 @@ void store_bad_rows_tell(
 
 void store_bad_seen_done(struct store_bad_seen *seen);
 
+/* The same for rows that come by and by: remembers the last of those that were told. */
+#define STORE_BAD_TOLD_MOST 4096
+
+struct store_bad_told {
+	uint64_t marks[STORE_BAD_TOLD_MOST];
+	size_t count; /* in all */
+};
+
+/* True: it was not told lately; now it counts as told. The caller sees to threads. */
+bool store_bad_told_add(struct store_bad_told *told, const struct store_bad_row *row);
+
 #endif

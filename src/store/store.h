@@ -63,7 +63,8 @@ struct store_op;
  * - SUBSCRIPTION_DUE: TD_OK: out.subscriptions, the live ones whose period has ended at in.due_ms,
  *   by the end of the period; at most in.limit, with those that are left out (as above).
  * - HISTORY_LIST: of in.user.id, newest first, at most in.limit (1 to 1000), before in.before_seq
- *   (0: from the newest). TD_OK: out.history; out.more tells whether older ones are there.
+ *   (0: from the newest). TD_OK: out.history; out.more tells whether older ones are there;
+ *   out.trimmed from when to when there may be others that the event log alone has.
  *   TD_NOTFOUND: there is no such user.
  * - ANSWER_FIND: what is kept for `idempotency`. TD_OK (replayed), TD_MISMATCH, TD_NOTFOUND.
  * - ANSWER_KEEP: keeps idempotency->on_ok, and does nothing else. TD_OK.
@@ -104,8 +105,15 @@ struct store_op;
  *   they are the caller's until in.lease.expires_at. TD_OK: out.history.
  * - EVENTS_DONE: the events with the numbers in.seqs are told, and no events any more. TD_OK.
  * - EVENTS_COUNT: TD_OK: out.events.
- * - HISTORY_TRIM: deletes at most in.limit rows of history from before in.due_ms, none that is
- *   still an event. TD_OK: out.swept; in.limit means that there may be more.
+ * - HISTORY_TRIM: deletes history from before in.due_ms, the oldest first and at most in.limit
+ * rows, up to the first that must stay: one that is not so old, or still an event; none while there
+ * is history that EVENTS_START has not made events. TD_OK: out.swept; out.more tells that there may
+ *   be others.
+ *
+ * Those of an event log; no other store is asked for them:
+ * - EVENTS_TELL: writes in.history, each for what in.ttl_ms (0: for ever) leaves of its life at
+ *   now_ms. Twice is like once. TD_OK: all of them are there, but for those whose life is over.
+ * - EVENTS_LIST: as HISTORY_LIST, of what happened in in.span, and the user need not be known.
  *
  * All of them: TD_DENIED (in.auth asks for a key or a session, and it is not in force: nothing was
  * done); TD_TIMEOUT (for a write: outcome unknown, or it never ran); TD_UNAVAILABLE, TD_BUSY,
@@ -147,7 +155,9 @@ struct store_op;
 	X(EVENTS_TAKE, true)         \
 	X(EVENTS_DONE, true)         \
 	X(EVENTS_COUNT, false)       \
-	X(HISTORY_TRIM, true)
+	X(HISTORY_TRIM, true)        \
+	X(EVENTS_TELL, true)         \
+	X(EVENTS_LIST, false)
 
 enum store_op_kind {
 #define STORE_OP_ENUM(name, writes) STORE_##name,
@@ -203,6 +213,11 @@ struct store_lease {
 
 struct store_clock_set {
 	int64_t offset_ms, expected_ms;
+};
+
+/* Both within; to_ms 0: none. */
+struct store_span {
+	int64_t from_ms, to_ms;
 };
 
 struct store_events {
@@ -261,7 +276,8 @@ struct store_op {
 		int64_t version;
 		const struct store_history *history;
 		size_t history_count;
-		int64_t due_ms, before_seq;
+		int64_t due_ms, before_seq, ttl_ms;
+		struct store_span span;
 		size_t limit;
 		struct td_slice password_hash, renewed_hash;
 		struct store_session session;
@@ -295,6 +311,7 @@ struct store_op {
 		struct store_history *history;
 		size_t history_count;
 		bool more;
+		struct store_span trimmed;
 		enum store_missing missing;
 		struct td_slice password_hash;
 		int64_t retry_ms, clock_offset_ms;

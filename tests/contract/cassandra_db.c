@@ -3,6 +3,7 @@
 #include "store/cassandra/store_cassandra.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,20 @@ static void on_still_down(void *ctx, int64_t away_ms, const struct connect_failu
 	(void)failures;
 }
 
+static atomic_uint bad_rows_told;
+
+static void on_bad_row(void *ctx, const struct store_bad_row *row)
+{
+	(void)ctx;
+	(void)row;
+	atomic_fetch_add(&bad_rows_told, 1);
+}
+
+unsigned cassdb_bad_rows_told(void)
+{
+	return atomic_load(&bad_rows_told);
+}
+
 static struct store *create(size_t queue_limit)
 {
 	static struct connect_host host;
@@ -84,6 +99,7 @@ static struct store *create(size_t queue_limit)
 			.up = on_up,
 			.lost = on_lost,
 			.still_down = on_still_down},
+		.bad_row = on_bad_row,
 	};
 	struct store *store = NULL;
 	assert_int_equal(store_cassandra_create(&config, &store, NULL), TD_OK);
@@ -109,6 +125,7 @@ static void *make(void)
 	cassdb_exec(NULL, "TRUNCATE " KEYSPACE ".subscription_package_metadata");
 	cassdb_exec(NULL, "TRUNCATE " KEYSPACE ".subscription_features");
 	cassdb_exec(NULL, "TRUNCATE " KEYSPACE ".content_population");
+	cassdb_exec(NULL, "TRUNCATE " KEYSPACE ".subscription_events");
 	return &db;
 }
 

@@ -10,6 +10,12 @@ extern const struct contract_factory cassdb_factory;
 bool cassdb_start(void);
 void cassdb_stop(void);
 
+/* Bad rows that all stores told of. */
+unsigned cassdb_bad_rows_told(void);
+
+/* The group of tests of the event log. */
+int cassdb_run_events(void);
+
 /* Another client's statement; must succeed. */
 void cassdb_exec(void *db, const char *cql);
 

@@ -61,15 +61,29 @@ static void done(struct contract *c, const int64_t *seqs, size_t seq_count)
 	contract_expect(c->store, op, TD_OK);
 }
 
+/* Rows that went. */
 static size_t trim(struct contract *c, int64_t due_ms, size_t limit)
 {
-	struct store_op *op = contract_op(STORE_HISTORY_TRIM);
-	op->in.due_ms = due_ms;
-	op->in.limit = limit;
-	op = contract_call(c->store, op, TD_OK);
-	size_t gone = op->out.swept;
-	store_op_free(op);
+	size_t gone = 0;
+	for (bool more = true; more;) {
+		struct store_op *op = contract_op(STORE_HISTORY_TRIM);
+		op->in.due_ms = due_ms;
+		op->in.limit = limit;
+		op = contract_call(c->store, op, TD_OK);
+		assert_true(op->out.swept <= limit);
+		gone += op->out.swept;
+		more = op->out.more;
+		store_op_free(op);
+	}
 	return gone;
+}
+
+static size_t history_of(struct contract *c, const char *user)
+{
+	struct store_op *op = selling_history(c, user, 10, 0);
+	size_t count = op->out.history_count;
+	store_op_free(op);
+	return count;
 }
 
 static void test_event_is_not_kept_before_the_start(void **state)
@@ -191,13 +205,87 @@ static void test_event_that_waits_is_not_trimmed(void **state)
 	store_op_free(op);
 	done(c, told, TD_ARRAY_LEN(told));
 	assert_int_equal(trim(c, CONTRACT_NOW, 100), 0);
-	assert_int_equal(trim(c, CONTRACT_NOW + 1, 2), 2);
-	assert_int_equal(trim(c, CONTRACT_NOW + 1, 2), 1);
-	op = selling_history(c, "u1", 10, 0);
-	assert_int_equal(op->out.history_count, 0);
+	assert_int_equal(trim(c, CONTRACT_NOW + 1, 2), 3);
+	assert_int_equal(history_of(c, "u3"), 0);
+	assert_int_equal(history_of(c, "u4"), 1);
+}
+
+/* Only the beginning goes: not what stands behind a row that is not told, or is not so old. */
+static void test_event_trimming_leaves_no_hole(void **state)
+{
+	struct contract *c = *state;
+	struct pgdb *db = c->db;
+	selling_prepare(c);
+	start(c);
+	make_users(c, 1, USERS);
+	struct store_op *op = take(c->store, 100, CONTRACT_NOW);
+	int64_t seqs[USERS];
+	for (size_t i = 0; i < USERS; i++)
+		seqs[i] = op->out.history[i].seq;
 	store_op_free(op);
-	op = selling_history(c, "u4", 10, 0);
+	const int64_t others[] = {seqs[0], seqs[2], seqs[3], seqs[4], seqs[5]};
+	done(c, others, TD_ARRAY_LEN(others));
+	assert_int_equal(trim(c, CONTRACT_NOW + 1, 2), 1);
+	done(c, &seqs[1], 1);
+	pgdb_exec(db, "UPDATE subscription_history SET created_at = created_at + interval '1 day'"
+		      " WHERE id = 's5-h1'");
+	assert_int_equal(trim(c, CONTRACT_NOW + 1, 2), 3);
+	assert_int_equal(history_of(c, "u4"), 0);
+	assert_int_equal(history_of(c, "u5"), 1);
+	assert_int_equal(history_of(c, "u6"), 1);
+	/* What is written later is trimmed later. */
+	make_users(c, USERS + 1, USERS + 2);
+	op = take(c->store, 100, CONTRACT_NOW);
+	const int64_t last[] = {op->out.history[0].seq, op->out.history[1].seq};
+	store_op_free(op);
+	done(c, last, TD_ARRAY_LEN(last));
+	assert_int_equal(trim(c, CONTRACT_NOW + 2 * 86400000LL, 2), 4);
+}
+
+/* Numbers that no row has, as refused writes leave them, stop nothing. */
+static void test_event_trimming_goes_over_gaps(void **state)
+{
+	struct contract *c = *state;
+	selling_prepare(c);
+	start(c);
+	make_users(c, 1, 1);
+	pgdb_exec(c->db, "SELECT setval('subscription_history_seq_seq', 1000)");
+	make_users(c, 2, 2);
+	struct store_op *op = take(c->store, 100, CONTRACT_NOW);
+	const int64_t told[] = {op->out.history[0].seq, op->out.history[1].seq};
+	store_op_free(op);
+	done(c, told, TD_ARRAY_LEN(told));
+	assert_int_equal(trim(c, CONTRACT_NOW + 1, 10), 2);
+	make_users(c, 3, 3);
+	op = take(c->store, 100, CONTRACT_NOW);
+	done(c, &op->out.history[0].seq, 1);
+	store_op_free(op);
+	assert_int_equal(trim(c, CONTRACT_NOW + 1, 10), 1);
+}
+
+/* Who was there when it was written is told that older history may be elsewhere, and of when. */
+static void test_event_log_alone_has_what_was_trimmed(void **state)
+{
+	struct contract *c = *state;
+	selling_prepare(c);
+	start(c);
+	make_users(c, 1, 2);
+	struct store_op *op = selling_history(c, "u1", 10, 0);
+	assert_int_equal(op->out.trimmed.to_ms, 0);
+	store_op_free(op);
+	op = take(c->store, 1, CONTRACT_NOW);
+	done(c, &op->out.history[0].seq, 1);
+	store_op_free(op);
+	assert_int_equal(trim(c, CONTRACT_NOW + 5, 100), 1);
+	op = selling_history(c, "u2", 10, 0);
 	assert_int_equal(op->out.history_count, 1);
+	assert_int_equal(op->out.trimmed.from_ms, CONTRACT_NOW);
+	assert_int_equal(op->out.trimmed.to_ms, CONTRACT_NOW + 5);
+	store_op_free(op);
+	pgdb_exec(c->db, "UPDATE users SET created_at = created_at + interval '1 day'"
+			 " WHERE id = 'u2'");
+	op = selling_history(c, "u2", 10, 0);
+	assert_int_equal(op->out.trimmed.to_ms, 0);
 	store_op_free(op);
 }
 
@@ -238,6 +326,9 @@ int pgdb_run_events(void)
 		CONTRACT_TEST(test_event_that_is_locked_is_skipped),
 		CONTRACT_TEST(test_event_of_a_writer_that_was_under_way),
 		CONTRACT_TEST(test_event_that_waits_is_not_trimmed),
+		CONTRACT_TEST(test_event_trimming_leaves_no_hole),
+		CONTRACT_TEST(test_event_trimming_goes_over_gaps),
+		CONTRACT_TEST(test_event_log_alone_has_what_was_trimmed),
 		CONTRACT_TEST(test_event_takers_share),
 	};
 	return cmocka_run_group_tests_name("postgresql events", tests, NULL, NULL);

@@ -175,7 +175,7 @@ int main(void)
 	if (sodium_init() < 0 || !cassdb_start())
 		return 1;
 	contract_factory = &cassdb_factory;
-	int failed = contract_run_content() + run_own();
+	int failed = contract_run_content() + run_own() + cassdb_run_events();
 	cassdb_stop();
 	return failed;
 }

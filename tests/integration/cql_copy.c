@@ -6,10 +6,10 @@
  *
  * Both statements are prepared; the columns of SELECT are the values of WRITE, in their order. What
  * is null is bound as null in every other row, and as unset in the others, the first with null. The
- * password is CQL_PASSWORD; TLS as cql_tls_env.h says. Prints what was read of each row, a JSON array
- * in a line (cql_rebind.h), so that a mistake made alike in reading and in writing is seen; then
- * "copied N", and "warned" behind it where the server warned. Ends with 1 and the reason on stderr
- * where something failed. */
+ * password is CQL_PASSWORD; TLS as cql_tls_env.h says. Prints what was read of each row, a JSON
+ * array in a line (cql_rebind.h), so that a mistake made alike in reading and in writing is seen;
+ * then "copied N", and "warned" behind it where the server warned. Ends with 1 and the reason on
+ * stderr where something failed. */
 #include "cql_rebind.h"
 #include "cql_tls_env.h"
 

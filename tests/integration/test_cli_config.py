@@ -109,8 +109,8 @@ def test_content_in_cassandra_beside_sqlite_is_refused(tmp_path, command, name):
      "DATABASE_URL: parameter 2 behind its ? is not one of libpq's"),
     ("POSTGRES_HOST", "a b", "POSTGRES_HOST: the host has a character"),
     ("POSTGRES_PASSWORD_FILE", "/hunter", "POSTGRES_PASSWORD_FILE: /hunter: No such file"),
-    ("EVENTS_TTL", "30d", "EVENTS_TTL: The event log is not built into this version yet"),
-    ("EVENTS_RATE", "5000", "EVENTS_RATE: The event log is not built into this version yet"),
+    ("EVENTS_TTL", "21y", "EVENTS_TTL: '21y' has the unit 'y'"),
+    ("EVENTS_RATE", "0", "EVENTS_RATE: '0' is not within 1 to 1000000"),
     ("CONNECT_MAX_RETRIES", "-2", "CONNECT_MAX_RETRIES: "),
 ])
 def test_a_wrong_value_names_variable_and_part(name, value, text):

@@ -47,6 +47,12 @@ void cas_bind_int(struct cas_call *call, int32_t number)
 	call->query.values.count++;
 }
 
+void cas_bind_bigint(struct cas_call *call, int64_t number)
+{
+	cql_bind_bigint(&call->values, number);
+	call->query.values.count++;
+}
+
 /* Fewer nodes than replicas that have to answer: waiting does not help. */
 static bool lacks_nodes(struct cql_session *session, const struct cql_error *error)
 {

@@ -5,6 +5,7 @@
 #include "base/uuid.h"
 #include "cql/client/tls.h"
 #include "cql/cql.h"
+#include "store/bad_rows.h"
 #include "store/cassandra/store_cassandra.h"
 #include "work/lock.h"
 
@@ -24,11 +25,12 @@ struct cas_store {
 
 	struct td_lock lock;
 	struct td_cond changed;
-	struct cql_session *session; /* NULL: none; guarded by lock */
-	size_t users;                /* of it, who must let go before it is closed; guarded */
-	uint64_t losses;             /* of all its connections; guarded by lock */
-	store_changed_fn *told;      /* guarded by lock */
-	void *told_ctx;              /* guarded by lock */
+	struct cql_session *session;    /* NULL: none; guarded by lock */
+	size_t users;                   /* of it, who must let go before it is closed; guarded */
+	uint64_t losses;                /* of all its connections; guarded by lock */
+	struct store_bad_told bad_told; /* guarded by lock */
+	store_changed_fn *told;         /* guarded by lock */
+	void *told_ctx;                 /* guarded by lock */
 
 	/* The supervisor's. */
 	bool was_up;
@@ -73,6 +75,7 @@ void cas_call_done(struct cas_call *call);
 void cas_bind_text(struct cas_call *call, struct td_slice text);
 void cas_bind_time(struct cas_call *call, int64_t wall_ms);
 void cas_bind_int(struct cas_call *call, int32_t number);
+void cas_bind_bigint(struct cas_call *call, int64_t number);
 
 /* Until timeout_ms. The error is the server's in our words. */
 enum td_status cas_call_run(struct cas_call *call, struct cas_store *s, struct cql_session *session,
@@ -140,6 +143,21 @@ enum td_status cas_content_populate(
 
 /* What is left of the operation's time, at most `most_ms`; 0: nothing. */
 unsigned cas_time_left(const struct cas_store *s, const struct store_op *op, unsigned most_ms);
+
+/* ---- the event log, in a lane's thread */
+
+#define CAS_MONTH_SIZE 16
+
+/* "2026-11": the partition, beside the user, of what happened at that time. */
+void cas_month_of(int64_t wall_ms, char out[CAS_MONTH_SIZE]);
+
+enum td_status cas_events_tell(
+	struct cas_store *s, struct cql_session *session, struct store_op *op) TD_MUST_CHECK;
+enum td_status cas_events_list(
+	struct cas_store *s, struct cql_session *session, struct store_op *op) TD_MUST_CHECK;
+
+/* A row of another client's that breaks the rules: tells of it once. Any thread. */
+void cas_tell_bad_row(struct cas_store *s, const struct store_bad_row *row);
 
 /* Writes the changes, from timestamp_us (0: now), in logged batches. `keep` (NULL: nothing to do)
  * is called before each. */

@@ -15,6 +15,15 @@ static struct cas_store *cas(struct store *store)
 
 /* ---- the lanes' threads */
 
+void cas_tell_bad_row(struct cas_store *s, const struct store_bad_row *row)
+{
+	td_lock_take(&s->lock);
+	bool is_new = store_bad_told_add(&s->bad_told, row);
+	td_lock_give(&s->lock);
+	if (is_new && s->config.bad_row != NULL)
+		s->config.bad_row(s->config.bad_row_ctx, row);
+}
+
 static void tell_changed(struct cas_store *s)
 {
 	td_lock_take(&s->lock);
@@ -34,9 +43,13 @@ static enum td_status run_kind(
 		return cas_content_apply(s, session, op);
 	case STORE_CATALOGUE_POPULATE:
 		return cas_content_populate(s, session, op);
+	case STORE_EVENTS_TELL:
+		return cas_events_tell(s, session, op);
+	case STORE_EVENTS_LIST:
+		return cas_events_list(s, session, op);
 	default:
-		return td_err_set(&op->err, TD_INTERNAL, "%s: Cassandra keeps content alone",
-			store_op_name(op->kind));
+		return td_err_set(&op->err, TD_INTERNAL,
+			"%s: Cassandra keeps content and events alone", store_op_name(op->kind));
 	}
 }
 
@@ -56,7 +69,7 @@ static void run_batch(void *ctx, struct lane_job **jobs, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct store_op *op = TD_CONTAINER_OF(jobs[i], struct store_op, job);
 		enum td_status status = run_op(s, op);
-		if (store_op_writes(op->kind))
+		if (store_op_writes(op->kind) && op->kind != STORE_EVENTS_TELL)
 			tell_changed(s); /* where it failed, too: a part may be done */
 		lane_finish(jobs[i], status);
 	}

@@ -1,5 +1,6 @@
-/* Cassandra behind the store's port, for content alone: metadata and features of packages. What
- * else the port has is answered TD_INTERNAL: it belongs to the store of the records.
+/* Cassandra behind the store's port, for content (metadata and features of packages) and as the
+ * event log (EVENTS_TELL, EVENTS_LIST). What else the port has is answered TD_INTERNAL: it belongs
+ * to the store of the records.
  *
  * CATALOGUE_READ with STORE_CONTENT reads by partition, until two reads say the same, for nothing
  * here holds several partitions together. CATALOGUE_APPLY writes in logged batches, one where they
@@ -58,6 +59,10 @@ struct store_cassandra_config {
 	struct connect_schedule schedule;
 	bool keeps_trying; /* when the schedule is used up */
 	struct connect_observer observer;
+	/* A row of the event log that breaks the rules and is not served; each is told once. Any
+	 * thread. NULL: nobody. */
+	void (*bad_row)(void *ctx, const struct store_bad_row *row);
+	void *bad_row_ctx;
 	/* There are more nodes than store_cassandra_inspect() saw last. By the supervisor's thread;
 	 * it may call that. NULL: nobody. */
 	void (*more_nodes)(void *ctx, struct store *store);

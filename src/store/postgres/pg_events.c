@@ -173,6 +173,29 @@ enum td_status pg_events_count(
 /* ---- trimming
  * ------------------------------------------------------------------------------------------- */
 
+/* A range of numbers from where the last one ended, up to the first row of it that must stay: what
+ * goes is always the beginning, so whoever lists history never meets a hole. The last range ends
+ * with its last row, for numbers behind that are yet to be written. Whoever trims at the same time
+ * waits for the row of the log, and then goes on behind. */
+static const char trim_range[] =
+	"WITH log AS (SELECT trimmed_to AS from_seq, trimmed_to + $2::bigint AS to_seq"
+	" FROM subscription_event_log WHERE id = 1 AND filled_from = 0 FOR UPDATE),"
+	" rows AS (SELECT h.seq, h.created_at >= $1::timestamptz AS stays"
+	" FROM subscription_history h, log"
+	" WHERE h.seq >= log.from_seq AND h.seq < log.to_seq),"
+	" bound AS (SELECT least((SELECT min(seq) FROM rows WHERE stays),"
+	" (SELECT min(seq) FROM subscription_outbox),"
+	" CASE WHEN log.to_seq <= (SELECT last_value FROM subscription_history_seq_seq)"
+	" THEN log.to_seq ELSE coalesce((SELECT max(seq) + 1 FROM rows), log.from_seq) END)"
+	" AS upto FROM log),"
+	" gone AS (DELETE FROM subscription_history h USING log, bound"
+	" WHERE h.seq >= log.from_seq AND h.seq < bound.upto RETURNING 1),"
+	" noted AS (UPDATE subscription_event_log e SET trimmed_to = bound.upto,"
+	" trimmed_before = greatest(e.trimmed_before, $1::timestamptz)"
+	" FROM log, bound WHERE e.id = 1 AND bound.upto > log.from_seq RETURNING 1)"
+	" SELECT (SELECT count(*) FROM gone),"
+	" coalesce((SELECT bound.upto = log.to_seq FROM log, bound), false)";
+
 static enum td_status run_trim(
 	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
 {
@@ -180,16 +203,12 @@ static enum td_status run_trim(
 	const char *params[] = {pg_sql_time(&op->arena, op->in.due_ms),
 		pg_sql_number(&op->arena, (int64_t)op->in.limit)};
 	PGresult *r = NULL;
-	enum td_status status = pg_sql_ask(l, limit,
-		"WITH gone AS (DELETE FROM subscription_history WHERE ctid IN"
-		" (SELECT h.ctid FROM subscription_history h, subscription_event_log e"
-		" WHERE e.filled_from = 0 AND h.created_at < $1::timestamptz"
-		" AND NOT EXISTS (SELECT 1 FROM subscription_outbox o WHERE o.seq = h.seq)"
-		" LIMIT $2::bigint FOR UPDATE OF h SKIP LOCKED) RETURNING 1)"
-		" SELECT count(*) FROM gone",
-		params, TD_ARRAY_LEN(params), &r, err);
-	if (status == TD_OK)
+	enum td_status status = pg_sql_ask(
+		l, limit, trim_range, params, TD_ARRAY_LEN(params), &r, err);
+	if (status == TD_OK) {
 		op->out.swept = (size_t)pg_int(r, 0, 0);
+		op->out.more = pg_bool(r, 0, 1);
+	}
 	PQclear(r);
 	t->outcome = TD_OK;
 	return status;

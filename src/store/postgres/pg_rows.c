@@ -50,39 +50,12 @@ bool pg_is_time(const PGresult *r, int row, int column)
 	return ms >= TIME_LEAST && ms <= TIME_MOST;
 }
 
-/* That two rows have the same mark by chance costs a line in the log. */
-static uint64_t mark_of(const struct store_bad_row *row)
-{
-	struct td_buf all = TD_BUF_INIT;
-	uint8_t digest[TD_SHA256_SIZE] = {0};
-	uint64_t mark;
-	td_buf_printf(&all, "%.*s\n%.*s\n%.*s", TD_SLICE_ARG(row->table), TD_SLICE_ARG(row->key),
-		TD_SLICE_ARG(row->why));
-	td_sha256(td_buf_slice(&all), digest);
-	td_buf_done(&all);
-	memcpy(&mark, digest, sizeof(mark));
-	return mark;
-}
-
-static bool is_told_locked(const struct pg_store *s, uint64_t mark)
-{
-	size_t count = s->told_count < PG_TOLD_MOST ? s->told_count : PG_TOLD_MOST;
-	for (size_t i = 0; i < count; i++) {
-		if (s->told[i] == mark)
-			return true;
-	}
-	return false;
-}
-
 void pg_tell_bad_row(struct pg_store *s, const struct store_bad_row *row)
 {
-	uint64_t mark = mark_of(row);
 	td_lock_take(&s->lock);
-	bool told = is_told_locked(s, mark);
-	if (!told)
-		s->told[s->told_count++ % PG_TOLD_MOST] = mark;
+	bool is_new = store_bad_told_add(&s->bad_told, row);
 	td_lock_give(&s->lock);
-	if (!told && s->config.bad_row != NULL)
+	if (is_new && s->config.bad_row != NULL)
 		s->config.bad_row(s->config.bad_row_ctx, row);
 }
 

@@ -2,6 +2,7 @@
 #ifndef TD_STORE_POSTGRES_PG_STORE_INTERNAL_H
 #define TD_STORE_POSTGRES_PG_STORE_INTERNAL_H
 
+#include "store/bad_rows.h"
 #include "store/postgres/pg_array.h"
 #include "store/postgres/pg_connection.h"
 #include "store/postgres/store_postgres.h"
@@ -14,7 +15,6 @@
 #define PG_BATCH_LIMIT 256
 #define PG_QUEUE_LIMIT 8192
 #define PG_PARAMS_MOST 40
-#define PG_TOLD_MOST   4096
 
 /* How long a write waits for a lock: at first, and where others wait for it. The first is a setting
  * of the writer's session. */
@@ -102,10 +102,9 @@ struct pg_store {
 	uint8_t clash_secret[8]; /* set before start, then read-only: see pg_clash.c */
 	atomic_uint next_reader;
 	struct td_lock lock;
-	store_changed_fn *changed;   /* guarded by lock */
-	void *changed_ctx;           /* guarded by lock */
-	uint64_t told[PG_TOLD_MOST]; /* bad rows that were told of, as marks; guarded by lock */
-	size_t told_count;           /* in all; guarded by lock */
+	store_changed_fn *changed;      /* guarded by lock */
+	void *changed_ctx;              /* guarded by lock */
+	struct store_bad_told bad_told; /* guarded by lock */
 };
 
 /* ---- pg_lane.c: a lane's connection

@@ -196,6 +196,8 @@ static void take_history(struct pg_store *s, const PGresult *r, struct store_op 
 	int rows = PQntuples(r);
 	bool any = rows > 0 && !PQgetisnull(r, 0, 1);
 	struct store_history *list = td_arena_array(&op->arena, (size_t)rows + 1, sizeof(*list));
+	if (rows > 0 && !PQgetisnull(r, 0, 16))
+		op->out.trimmed = (struct store_span){pg_time(r, 0, 15), pg_time(r, 0, 16)};
 	op->out.history = list;
 	op->out.more = any && (size_t)rows > op->in.limit;
 	for (int row = 0; list != NULL && any && row < rows && (size_t)row < op->in.limit; row++) {
@@ -218,8 +220,11 @@ enum td_status pg_history_list(
 		pg_sql_number(&op->arena, (int64_t)op->in.limit + 1)};
 	PGresult *r = NULL;
 	op->out.history_count = op->out.bad_row_count = 0;
+	op->out.trimmed = (struct store_span){0, 0};
 	enum td_status status = pg_sql_run(l, limit,
-		"SELECT u.id, " PG_SQL_HISTORY " FROM users u"
+		"SELECT u.id, " PG_SQL_HISTORY ", u.created_at, e.trimmed_before FROM users u"
+		" LEFT JOIN subscription_event_log e ON e.id = 1 AND e.trimmed_to > 0"
+		" AND e.trimmed_before > u.created_at"
 		" LEFT JOIN LATERAL (SELECT * FROM subscription_history h"
 		" WHERE h.user_id = u.id AND h.seq < $2::bigint ORDER BY h.seq DESC"
 		" LIMIT $3::bigint) h ON true WHERE u.id = $1 ORDER BY h.seq DESC",

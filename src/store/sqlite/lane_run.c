@@ -75,6 +75,8 @@ static const struct {
 	[STORE_EVENTS_DONE] = {run_no_events, false, false},
 	[STORE_EVENTS_COUNT] = {run_no_events, false, false},
 	[STORE_HISTORY_TRIM] = {run_no_events, false, false},
+	[STORE_EVENTS_TELL] = {run_no_events, false, false},
+	[STORE_EVENTS_LIST] = {run_no_events, false, false},
 	[STORE_ANSWER_FIND] = {run_nothing, false, false},
 	[STORE_ANSWER_KEEP] = {run_nothing, false, false},
 };

@@ -167,14 +167,6 @@ static void test_texts_name_variable_and_part(void **state)
 	assert_problem("SCHEMA_DIR=/dev/null", "SCHEMA_DIR: /dev/null is not a folder");
 }
 
-/* A setting whose part is not there is refused, with those words. */
-static void test_parts_not_built_are_refused(void **state)
-{
-	(void)state;
-	assert_problem("EVENTS_TTL=1d",
-		"EVENTS_TTL: The event log is not built into this version yet; unset it");
-}
-
 /* Loads one or two settings from the environment; the caller frees it. */
 static struct settings *load_two(const char *one, const char *two)
 {
@@ -184,6 +176,28 @@ static struct settings *load_two(const char *one, const char *two)
 	struct settings_problems problems;
 	assert_int_equal(settings_load(&input, &settings, &problems), TD_OK);
 	return settings;
+}
+
+/* What is trimmed from PostgreSQL must be in the event log. */
+static void test_history_is_kept_no_longer_than_events(void **state)
+{
+	struct settings *settings = load_two("HISTORY_KEEP=30d", "EVENTS_TTL=30d");
+	(void)state;
+	assert_int_equal(settings->history_keep_ms, settings->events_ttl_ms);
+	settings_free(settings);
+	settings = load_two("HISTORY_KEEP=31d", "EVENTS_TTL=forever");
+	settings_free(settings);
+	settings = load_two("HISTORY_KEEP=all", "EVENTS_TTL=1d");
+	assert_int_equal(settings->history_keep_ms, -1);
+	assert_int_equal(settings->events_rate, 5000);
+	settings_free(settings);
+	const char *const environment[] = {"HISTORY_KEEP=31d", "EVENTS_TTL=30d", NULL};
+	struct loaded l = load_env(environment);
+	assert_int_equal(l.status, TD_INVALID);
+	assert_string_equal(l.problems.text[0],
+		"HISTORY_KEEP: it is longer than EVENTS_TTL, so history would be gone from "
+		"Cassandra before it is read there; make it no longer");
+	settings_free(l.settings);
 }
 
 /* DATABASE_URL decides; without it any POSTGRES_ chooses PostgreSQL; what is left out has its
@@ -439,7 +453,7 @@ int main(void)
 		cmocka_unit_test(test_empty_is_unset),
 		cmocka_unit_test(test_all_problems_at_once),
 		cmocka_unit_test(test_texts_name_variable_and_part),
-		cmocka_unit_test(test_parts_not_built_are_refused),
+		cmocka_unit_test(test_history_is_kept_no_longer_than_events),
 		cmocka_unit_test(test_postgres_is_chosen_by_url_or_by_its_settings),
 		cmocka_unit_test(test_postgres_password_comes_from_the_winner),
 		cmocka_unit_test(test_postgres_settings_that_are_wrong_are_named),

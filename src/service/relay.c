@@ -1,0 +1,374 @@
+#include "service/relay.h"
+
+#include "base/alloc.h"
+#include "service/errand.h"
+#include "work/lock.h"
+#include "work/thread.h"
+
+#define IDLE_MS       500  /* between two looks while nothing waits */
+#define AWAY_LEAST_MS 200  /* after a failure; it doubles, … */
+#define AWAY_MOST_MS  5000 /* … up to this */
+#define STEP_MS       100  /* a batch is what may be told in that time, … */
+#define BATCH_MOST    2000 /* … but no more than this */
+#define COUNT_MS      5000
+#define TRIM_MS       10000
+#define FILL_AT_ONCE  10000
+#define TRIM_AT_ONCE  5000
+#define BEHIND        10000 /* that many waiting are told of, … */
+#define CAUGHT_UP     1000  /* … until there are no more than these */
+
+struct relay {
+	struct relay_config config; /* set before start, then read-only */
+	struct errand records, log; /* the same */
+	struct td_thread thread;
+	struct td_lock lock;
+	struct td_cond changed;
+	bool stopping;            /* guarded by lock */
+	struct relay_stats stats; /* guarded by lock */
+
+	/* The thread's. */
+	struct store_op *batch; /* taken: told or not, but not done; NULL: none */
+	bool is_told;           /* the batch */
+	bool is_filled;         /* what was there before is in the outbox */
+	bool failing, behind;
+	unsigned away_ms;
+	double allowed; /* events that may be told now */
+	uint64_t allowed_ms, count_due_ms, trim_due_ms;
+};
+
+static uint64_t now_ms(const struct relay *r)
+{
+	return td_clock_mono_ms(r->config.clock);
+}
+
+static bool is_stopping(struct relay *r)
+{
+	td_lock_take(&r->lock);
+	bool stopping = r->stopping;
+	td_lock_give(&r->lock);
+	return stopping;
+}
+
+/* ---- the pace: events that were not told in time may be told at once, but no more than a batch
+ * ------- */
+
+static size_t batch_most(const struct relay *r)
+{
+	int64_t step = r->config.rate * STEP_MS / 1000;
+	return step < 1 ? 1 : step > BATCH_MOST ? BATCH_MOST : (size_t)step;
+}
+
+static size_t allowance(struct relay *r)
+{
+	uint64_t now = now_ms(r);
+	double most = (double)batch_most(r);
+	r->allowed += (double)(now - r->allowed_ms) * (double)r->config.rate / 1000;
+	r->allowed_ms = now;
+	if (r->allowed > most)
+		r->allowed = most;
+	return (size_t)r->allowed;
+}
+
+/* Until a batch may be told; 0: at once. */
+static unsigned pace_ms(struct relay *r)
+{
+	double missing = (double)batch_most(r) - (double)allowance(r);
+	return missing <= 0 ? 0 : (unsigned)(missing * 1000 / (double)r->config.rate) + 1;
+}
+
+/* ---- a batch
+ * --------------------------------------------------------------------------------------------- */
+
+static enum td_status fill_some(struct relay *r, struct td_err *err)
+{
+	struct store_op *op = errand_op(&r->records, STORE_EVENTS_START, 0);
+	if (op != NULL)
+		op->in.limit = FILL_AT_ONCE;
+	enum td_status status = errand_call(&r->records, &op, err);
+	r->is_filled = status == TD_OK && !op->out.more;
+	store_op_free(op);
+	return status;
+}
+
+static enum td_status take(struct relay *r, size_t limit, struct td_err *err)
+{
+	int64_t wall_ms = td_clock_wall_ms(r->config.clock);
+	struct store_op *op = errand_op(&r->records, STORE_EVENTS_TAKE, wall_ms);
+	if (op != NULL) {
+		op->in.limit = limit;
+		/* As long as telling them and saying so may take. */
+		op->in.lease = (struct store_lease){.now_ms = wall_ms,
+			.expires_at = wall_ms + 3 * (int64_t)r->config.store_timeout_ms};
+	}
+	enum td_status status = errand_call(&r->records, &op, err);
+	if (status == TD_OK && op->out.history_count > 0) {
+		r->batch = op;
+		r->is_told = false;
+		return TD_OK;
+	}
+	store_op_free(op);
+	return status;
+}
+
+static bool copy_events(struct store_op *op, const struct store_op *batch)
+{
+	size_t count = batch->out.history_count;
+	struct store_history *rows = td_arena_array(&op->arena, count + 1, sizeof(*rows));
+	for (size_t i = 0; rows != NULL && i < count; i++) {
+		struct store_history row = batch->out.history[i];
+		struct td_slice *texts[] = {&row.id, &row.subscription_id, &row.user_id,
+			&row.from_package, &row.to_package, &row.currency, &row.reason, &row.actor};
+		for (size_t t = 0; t < TD_ARRAY_LEN(texts); t++) {
+			if (texts[t]->ptr != NULL)
+				*texts[t] = td_arena_slice(&op->arena, *texts[t]);
+		}
+		rows[i] = row;
+	}
+	op->in.history = rows;
+	op->in.history_count = count;
+	return !op->arena.failed;
+}
+
+/* The operation may outlive the batch, so it has copies. */
+static enum td_status tell(struct relay *r, struct td_err *err)
+{
+	int64_t time_ms;
+	enum td_status status = errand_time(&r->records, &time_ms, err);
+	if (status != TD_OK)
+		return status;
+	struct store_op *op = errand_op(&r->log, STORE_EVENTS_TELL, time_ms);
+	if (op != NULL && !copy_events(op, r->batch)) {
+		store_op_free(op);
+		op = NULL;
+	}
+	if (op != NULL)
+		op->in.ttl_ms = r->config.ttl_ms;
+	status = errand_run(&r->log, op, err);
+	r->is_told = status == TD_OK;
+	return status;
+}
+
+static enum td_status say_done(struct relay *r, struct td_err *err)
+{
+	size_t count = r->batch->out.history_count;
+	struct store_op *op = errand_op(&r->records, STORE_EVENTS_DONE, 0);
+	int64_t *seqs = op != NULL ? td_arena_array(&op->arena, count + 1, sizeof(*seqs)) : NULL;
+	for (size_t i = 0; seqs != NULL && i < count; i++)
+		seqs[i] = r->batch->out.history[i].seq;
+	if (seqs == NULL) {
+		store_op_free(op);
+		return td_err_set(err, TD_NOMEM, "no memory for events");
+	}
+	op->in.seqs = seqs;
+	op->in.seq_count = count;
+	enum td_status status = errand_run(&r->records, op, err);
+	if (status != TD_OK)
+		return status;
+	store_op_free(r->batch);
+	r->batch = NULL;
+	td_lock_take(&r->lock);
+	r->stats.told += count;
+	td_lock_give(&r->lock);
+	return TD_OK;
+}
+
+/* *ret_idle: nothing waited. */
+static enum td_status carry(struct relay *r, bool *ret_idle, struct td_err *err)
+{
+	enum td_status status = TD_OK;
+	if (r->batch == NULL) {
+		status = take(r, allowance(r), err);
+		*ret_idle = r->batch == NULL;
+		if (status != TD_OK || *ret_idle)
+			return status;
+		r->allowed -= (double)r->batch->out.history_count;
+	}
+	if (!r->is_told)
+		status = tell(r, err);
+	return status == TD_OK ? say_done(r, err) : status;
+}
+
+/* ---- from time to time
+ * ------------------------------------------------------------------------------------ */
+
+static void note_count(struct relay *r, const struct store_events *events, int64_t time_ms)
+{
+	int64_t age_ms = events->oldest_ms > 0 ? time_ms - events->oldest_ms : 0;
+	td_lock_take(&r->lock);
+	r->stats.events = *events;
+	r->stats.oldest_age_ms = age_ms > 0 ? age_ms : 0;
+	td_lock_give(&r->lock);
+	bool behind = r->behind ? events->waiting > CAUGHT_UP : events->waiting >= BEHIND;
+	if (behind != r->behind)
+		r->config.report(
+			r->config.ctx, behind ? RELAY_BEHIND : RELAY_CAUGHT_UP, events, NULL);
+	r->behind = behind;
+}
+
+static enum td_status count(struct relay *r, struct td_err *err)
+{
+	int64_t time_ms;
+	if (now_ms(r) < r->count_due_ms)
+		return TD_OK;
+	r->count_due_ms = now_ms(r) + COUNT_MS;
+	enum td_status status = errand_time(&r->records, &time_ms, err);
+	if (status != TD_OK)
+		return status;
+	struct store_op *op = errand_op(&r->records, STORE_EVENTS_COUNT, 0);
+	status = errand_call(&r->records, &op, err);
+	if (status == TD_OK)
+		note_count(r, &op->out.events, time_ms);
+	store_op_free(op);
+	return status;
+}
+
+static enum td_status trim_some(struct relay *r, int64_t due_ms, bool *ret_more, struct td_err *err)
+{
+	struct store_op *op = errand_op(&r->records, STORE_HISTORY_TRIM, 0);
+	if (op != NULL) {
+		op->in.due_ms = due_ms;
+		op->in.limit = TRIM_AT_ONCE;
+	}
+	enum td_status status = errand_call(&r->records, &op, err);
+	*ret_more = status == TD_OK && op->out.more;
+	if (status == TD_OK) {
+		td_lock_take(&r->lock);
+		r->stats.trimmed += op->out.swept;
+		td_lock_give(&r->lock);
+	}
+	store_op_free(op);
+	return status;
+}
+
+static enum td_status trim(struct relay *r, struct td_err *err)
+{
+	int64_t time_ms;
+	if (r->config.keep_ms <= 0 || now_ms(r) < r->trim_due_ms)
+		return TD_OK;
+	r->trim_due_ms = now_ms(r) + TRIM_MS;
+	enum td_status status = errand_time(&r->records, &time_ms, err);
+	for (bool more = true; status == TD_OK && more && !is_stopping(r);)
+		status = trim_some(r, time_ms - r->config.keep_ms, &more, err);
+	return status;
+}
+
+/* ---- the thread
+ * ------------------------------------------------------------------------------------------- */
+
+/* Gives how long to wait then. */
+static enum td_status round_once(struct relay *r, unsigned *ret_wait_ms, struct td_err *err)
+{
+	bool idle = false;
+	enum td_status status = count(r, err);
+	if (status == TD_OK && !r->is_filled)
+		status = fill_some(r, err);
+	if (status == TD_OK)
+		status = carry(r, &idle, err);
+	if (status == TD_OK)
+		status = trim(r, err);
+	if (status == TD_OK)
+		*ret_wait_ms = idle && r->is_filled ? IDLE_MS : pace_ms(r);
+	return status;
+}
+
+/* That a store is away it says itself, but who reads that of the log shall know what waits. */
+static void note_outcome(struct relay *r, enum td_status status, const struct td_err *err)
+{
+	bool failed = status != TD_OK;
+	td_lock_take(&r->lock);
+	r->stats.failures += failed;
+	td_lock_give(&r->lock);
+	if (failed != r->failing && status != TD_STOPPING)
+		r->config.report(r->config.ctx, failed ? RELAY_FAILING : RELAY_WORKS, NULL,
+			failed ? err : NULL);
+	r->failing = failed;
+}
+
+/* False: the end. */
+static bool pause_for(struct relay *r, unsigned wait_ms)
+{
+	uint64_t until_ns = td_clock_mono_ns() + wait_ms * UINT64_C(1000000);
+	bool in_time = true;
+	td_lock_take(&r->lock);
+	while (!r->stopping && in_time)
+		in_time = td_cond_wait_until(&r->changed, &r->lock, until_ns);
+	bool goes_on = !r->stopping;
+	td_lock_give(&r->lock);
+	return goes_on;
+}
+
+static unsigned wait_after(struct relay *r, enum td_status status, unsigned wait_ms)
+{
+	if (status == TD_OK) {
+		r->away_ms = 0;
+		return wait_ms;
+	}
+	r->away_ms = r->away_ms == 0 ? AWAY_LEAST_MS : r->away_ms * 2;
+	if (r->away_ms > AWAY_MOST_MS)
+		r->away_ms = AWAY_MOST_MS;
+	return r->away_ms;
+}
+
+static void run(void *ctx)
+{
+	struct relay *r = ctx;
+	unsigned wait_ms = 0;
+	do {
+		struct td_err err = TD_ERR_INIT;
+		enum td_status status = round_once(r, &wait_ms, &err);
+		note_outcome(r, status, &err);
+		wait_ms = wait_after(r, status, wait_ms);
+	} while (pause_for(r, wait_ms));
+}
+
+static void free_all(struct relay *r)
+{
+	store_op_free(r->batch);
+	td_cond_done(&r->changed);
+	td_lock_done(&r->lock);
+	td_free(r);
+}
+
+enum td_status relay_create(
+	const struct relay_config *config, struct relay **ret_relay, struct td_err *err)
+{
+	struct relay *r = td_alloc_zero(sizeof(*r));
+	if (r == NULL)
+		return td_err_set(err, TD_NOMEM, "no memory for the relay of events");
+	r->config = *config;
+	r->records = (struct errand){.store = config->records,
+		.clock = config->clock,
+		.store_timeout_ms = config->store_timeout_ms,
+		.has_test_clock = config->has_test_clock};
+	r->log = r->records;
+	r->log.store = config->log;
+	r->allowed_ms = now_ms(r);
+	td_lock_init(&r->lock);
+	td_cond_init(&r->changed);
+	enum td_status status = td_thread_start(&r->thread, "relay", run, r, err);
+	if (status != TD_OK) {
+		free_all(r);
+		return status;
+	}
+	*ret_relay = r;
+	return TD_OK;
+}
+
+void relay_destroy(struct relay *r)
+{
+	if (r == NULL)
+		return;
+	td_lock_take(&r->lock);
+	r->stopping = true;
+	td_cond_wake_all(&r->changed);
+	td_lock_give(&r->lock);
+	td_thread_join(&r->thread);
+	free_all(r);
+}
+
+void relay_get_stats(struct relay *r, struct relay_stats *ret_stats)
+{
+	td_lock_take(&r->lock);
+	*ret_stats = r->stats;
+	td_lock_give(&r->lock);
+}
