@@ -304,6 +304,27 @@ def test_max_map_count_in_text_has_both_lines_alone():
     assert [line in lines for line in BOTH] == [low, low]
 
 
+@pytest.mark.parametrize("count, expected", [(1048574, "warn"), (1048575, "ok"), (None, "skip")])
+def test_max_map_count_of_another_machine(tmp_path, count, expected):
+    path = tmp_path / "max_map_count"
+    if count is not None:
+        path.write_text(f"{count}\n")
+    check = doctor({"CASSANDRA_CONTACT_POINTS": "127.0.0.1:1", "LD_PRELOAD": shim("shim_machine"),
+                    "TD_MAP_COUNT": path}).one("host.max_map_count")
+    assert check["status"] == expected, check
+    assert [line in check["fix"].splitlines() for line in BOTH] == [expected == "warn"] * 2
+
+
+@pytest.mark.parametrize("mib, disk, capacity", [
+    (1, "fail", "warn"), (100, "warn", "warn"), (400, "warn", "ok"), (600, "ok", "ok")])
+def test_little_room_is_told(tmp_path, mib, disk, capacity):
+    populate(tmp_path)
+    report = doctor({"LD_PRELOAD": shim("shim_machine"), "TD_DISK_FREE": mib << 20}, tmp_path)
+    assert (report.status_of("host.disk"), report.status_of("sqlite.capacity")) == (disk, capacity)
+    assert report.one("host.disk")["message"] == f"{mib} MiB are free"
+    assert report.code == (6 if disk == "fail" else 0)
+
+
 def test_disk_and_clock_are_looked_at(tmp_path):
     report = doctor({}, tmp_path)
     room = os.statvfs(tmp_path)

@@ -3,7 +3,9 @@ there while it looks; in the connect time-out, with cause and fix, without a sec
 
 import os
 import re
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from test_pg_connect import FAILURES
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 # pylint: disable=wrong-import-position
 import pg_fakes  # noqa: E402
+from cassandra_server import make_key  # noqa: E402
 from doctor import doctor, expect_failure, ids_of, shim  # noqa: E402
 from pg_server import PgServer, url  # noqa: E402
 from tcp_proxy import Fake, Proxy  # noqa: E402
@@ -199,6 +202,64 @@ def test_names_that_cannot_be_looked_up_or_answer_too_late(tmp_path):
     moved = doctor({"DATABASE_URL": url(1, "d", host="gone.test"), **world})
     assert moved.one("postgres.dns")["message"] == "gone.test is 127.0.0.9"
     assert "127.0.0.9:1" in expect_failure(moved, "postgres", "tcp")["message"]
+
+
+def test_of_two_addresses_of_a_name_one_that_is_dead_is_a_warning(postgres, database):
+    address = url(postgres.port, database.name, host="two.test")
+    report = doctor({"DATABASE_URL": address, "LD_PRELOAD": shim("shim_machine")})
+    assert report.one("postgres.dns")["message"] == "two.test is 127.0.0.1, 127.0.0.99"
+    check = report.one("postgres.tcp")
+    assert check["status"] == "warn", check
+    assert check["message"] == (
+        f"127.0.0.1:{postgres.port} accepts connections; connect to 127.0.0.99:{postgres.port}: "
+        "Connection refused (errno 111)")
+    assert report.status_of("postgres.database") == "ok"
+
+
+def test_tls_that_is_there_and_a_certificate_that_is_not_the_hosts(tmp_path):
+    server = PgServer()
+    key, certificate = os.path.join(server.folder, "k.pem"), os.path.join(server.folder, "c.pem")
+    make_key(key, certificate, ["127.0.0.2"])
+    try:
+        os.chmod(key, 0o600)
+        if os.getuid() == 0:
+            shutil.chown(key, "postgres")
+        server.start("ssl=on", f"ssl_cert_file={certificate}", f"ssl_key_file={key}")
+        good = doctor({"DATABASE_URL": url(server.port, "postgres", query="?sslmode=require")})
+        full = f"?sslmode=verify-full&sslrootcert={certificate}"
+        bad = doctor({"DATABASE_URL": url(server.port, "postgres", query=full)})
+    finally:
+        server.remove()
+    assert re.match(r"encrypted with TLSv1\.\d \(sslmode=require\)",
+                    good.one("postgres.tls")["message"])
+    check = expect_failure(bad, "postgres", "tls")
+    assert "certificate" in check["message"] and "sslmode" in check["fix"]
+
+
+def message(kind, body):
+    return kind + struct.pack(">i", len(body) + 4) + body
+
+
+def old_server():
+    """One of version 11 that answers a question."""
+    columns = b"".join(name + struct.pack(">ihihih", 0, 0, 25, -1, -1, 0) for name in (b"a\0", b"b\0"))
+    row = struct.pack(">h", 2) + struct.pack(">i", 1) + b"f" + struct.pack(">i", 3) + b"off"
+    ready = message(b"Z", b"I")
+    return pg_fakes.answering(
+        message(b"S", b"server_version\0" b"11.22\0") + ready,
+        b"".join([message(b"1", b""), message(b"2", b""),
+                  message(b"T", struct.pack(">h", 2) + columns), message(b"D", row),
+                  message(b"C", b"SELECT 1\0"), ready]))
+
+
+def test_a_server_that_is_too_old_fails_version():
+    fake = Fake(old_server())
+    try:
+        report = doctor({"DATABASE_URL": url(fake.port, "d"), "CONNECT_TIMEOUT": 2})
+    finally:
+        fake.close()
+    check = expect_failure(report, "postgres", "version")
+    assert "older than PostgreSQL 12" in check["message"] and "Upgrade" in check["fix"]
 
 
 # ---- several hosts ----

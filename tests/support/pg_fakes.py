@@ -55,3 +55,15 @@ def after_login(rest):
         sock.sendall(b"R\0\0\0\x08\0\0\0\0" + rest)
         sock.recv(4096)
     return answer
+
+
+def answering(rest, *replies):
+    """The same, but the connection stays: each thing that is asked gets the next of the replies."""
+    def answer(sock):
+        _startup(sock)
+        sock.sendall(b"R\0\0\0\x08\0\0\0\0" + rest)
+        for reply in replies:
+            sock.recv(4096)
+            sock.sendall(reply)
+        sock.recv(4096)
+    return answer
