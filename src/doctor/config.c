@@ -86,10 +86,15 @@ static void put_winners(struct td_buf *out, const struct settings *settings)
 {
 	if (settings->uses_postgres)
 		put_postgres(out, settings);
+	else if (!settings->uses_cassandra)
+		put_sqlite(out, settings);
 	if (settings->uses_cassandra)
 		put_cassandra(out, settings);
-	if (!settings->uses_postgres && !settings->uses_cassandra)
-		put_sqlite(out, settings);
+	else
+		td_buf_put_str(out, "; no Cassandra is set");
+	if (!settings->uses_postgres && settings->uses_cassandra)
+		td_buf_put_str(out, "; no PostgreSQL is set, which serve and back-api need beside "
+				    "Cassandra");
 }
 
 static void put_problems(struct doctor_check *check, const struct settings_problems *problems)

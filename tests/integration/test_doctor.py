@@ -74,7 +74,7 @@ def test_nothing_set_is_the_embedded_store_and_makes_no_file(tmp_path):
     assert report.bad() == {"sqlite.migrations": "warn", "sqlite.data": "warn"}
     assert [check["id"] for check in report.checks] == ["config", *ids_of("sqlite"), *HOST]
     assert report.one("config")["message"] == \
-        "SQLite at tools-dashboard.db by default: no database is set"
+        "SQLite at tools-dashboard.db by default: no database is set; no Cassandra is set"
     assert os.listdir(tmp_path) == []
 
 
@@ -169,6 +169,7 @@ def test_winners_of_both_databases_are_named():
     assert report.status_of("postgres.tcp") == report.status_of("cassandra.tcp") == "fail"
     one = doctor({"CASSANDRA_HOSTS": "127.0.0.1:1"})
     assert "by CASSANDRA_HOSTS (environment)" in one.one("config")["message"]
+    assert "no PostgreSQL is set, which serve and back-api need" in one.one("config")["message"]
     assert not [check for check in one.checks if check["id"].startswith(("postgres", "sqlite"))]
 
 

@@ -87,8 +87,9 @@ def test_a_filled_keyspace_is_well_in_every_layer(served, cluster, keyspace, ask
     assert said["cassandra.capacity"].startswith("1 of 1 node ")
     assert said["cassandra.migrations"] == "all 1 migrations are applied"
     assert said["cassandra.replication"].startswith("1 replica in the data centre datacenter1")
-    assert report.one("config")["message"].endswith(
-        f"['{cluster.nodes[0].address}']:{cluster.port} by CASSANDRA_CONTACT_POINTS (environment)")
+    assert report.one("config")["message"].startswith(
+        f"Cassandra at ['{cluster.nodes[0].address}']:{cluster.port}"
+        " by CASSANDRA_CONTACT_POINTS (environment)")
     assert report.status_of("host.clock") == "ok"
     assert content(ask, keyspace) == before
 
@@ -231,6 +232,12 @@ def test_a_migration_file_that_cannot_be_used_fails(served, tmp_path):
     (folder / "001_x.cql").write_bytes(b"\xff\xfeS\0")
     report = doctor({**served, "SCHEMA_DIR": tmp_path / "schema"})
     assert "UTF-16" in expect_failure(report, "cassandra", "migrations")["message"]
+
+
+def test_a_missing_table_fails_data(served, keyspace, ask):
+    ask(f"DROP TABLE {keyspace}.subscription_package_metadata")
+    check = expect_failure(doctor(served), "cassandra", "data")
+    assert "subscription_package_metadata" in check["message"]
 
 
 def test_who_migrates_just_now_is_named(served, keyspace, ask):

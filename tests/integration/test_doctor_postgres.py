@@ -79,7 +79,8 @@ def test_a_populated_database_is_well_in_every_layer(pg_database):
     assert said["postgres.migrations"] == "all 4 migrations are applied"
     assert said["postgres.data"] == "4 packages"
     config = report.one("config")
-    assert config["status"] == "ok" and "by DATABASE_URL (environment)" in config["message"]
+    assert config["status"] == "ok"
+    assert "by DATABASE_URL (environment); no Cassandra is set" in config["message"]
     assert dump(pg_database) == before
 
 
@@ -431,6 +432,14 @@ def test_a_role_that_may_read_nothing_fails_migrations(postgres, database):
     postgres.sql("CREATE ROLE nobody_reads LOGIN PASSWORD 'n'")
     report = doctor({"DATABASE_URL": url(postgres.port, database.name, "nobody_reads", "n")})
     assert "permission denied" in expect_failure(report, "postgres", "migrations")["message"]
+
+
+def test_a_role_without_temporary_tables_may_write_all_the_same(postgres, database):
+    postgres.sql(f'REVOKE TEMPORARY ON DATABASE "{database.name}" FROM PUBLIC')
+    postgres.sql("DROP ROLE IF EXISTS no_temp")
+    postgres.sql("CREATE ROLE no_temp LOGIN PASSWORD 'n'")
+    report = doctor({"DATABASE_URL": url(postgres.port, database.name, "no_temp", "n")})
+    assert report.status_of("postgres.writable") == "ok"
 
 
 # ---- settings, and secrets ----
