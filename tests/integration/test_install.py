@@ -47,12 +47,12 @@ def test_what_is_installed_runs_with_the_settings_beside_it(installed):
     assert done.returncode == 0 and "sqlite" in done.stdout, done.stderr
 
 
-def test_the_unit_waits_for_readiness_and_takes_settings_as_a_credential(installed):
+def test_the_unit_waits_for_readiness_and_has_systemd_read_the_settings(installed):
     with open(installed + "/opt/td/lib/systemd/system/tools-dashboard.service", encoding="utf-8") as file:
         unit = file.read()
     assert "\nType=notify\n" in unit and "@PREFIX@" not in unit
-    assert "\nExecStart=/opt/td/bin/tools-dashboard serve --config ${CREDENTIALS_DIRECTORY}/config\n" in unit
-    assert f"\nLoadCredential=config:{CONF}\n" in unit
+    assert "\nExecStart=/opt/td/bin/tools-dashboard serve\n" in unit
+    assert f"\nEnvironmentFile=-{CONF}\n" in unit
 
 
 def test_systemd_understands_the_unit_and_finds_it_little_exposed(installed):
