@@ -42,7 +42,7 @@ def start(make_stack, tmp_path):
         with open(path, "w", encoding="utf-8") as file:
             yaml.safe_dump(content, file)
         made.append(make_stack(f"{path} --project-directory {engines.ROOT}"))
-        made[-1].compose("build -q")
+        made[-1].compose("build -q back-api")
         return made[-1]
 
     yield begin
