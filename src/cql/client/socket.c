@@ -28,5 +28,8 @@ enum cql_failure cql_socket_failure(int error_number)
 {
 	if (error_number == ECONNREFUSED)
 		return CQL_FAILURE_REFUSED;
+	/* By whoever had accepted it. */
+	if (error_number == ECONNRESET)
+		return CQL_FAILURE_CLOSED;
 	return error_number == ETIMEDOUT ? CQL_FAILURE_NO_ANSWER : CQL_FAILURE_UNREACHABLE;
 }
