@@ -21,10 +21,10 @@ ALIKE = {"at_most": 1.1}
 
 
 @contextlib.contextmanager
-def databases(context, name):
+def databases(context, name, **cassandra):
     """(PostgreSQL, a Cassandra cluster of one node)"""
     postgres = Postgres(os.path.join(context.scratch, f"{name}-postgres"))
-    cluster = cassandra_server.Cluster()
+    cluster = cassandra_server.Cluster(**cassandra)
     try:
         with running(postgres):
             postgres.start()
