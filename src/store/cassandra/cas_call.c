@@ -63,7 +63,8 @@ static bool lacks_nodes(struct cql_session *session, const struct cql_error *err
 	return state.nodes > 0 && error->required > 0 && (size_t)error->required > state.nodes;
 }
 
-enum td_status cas_tell(
+/* In words what a server's error means here, from what the session says of it. */
+static enum td_status tell(
 	struct cql_session *session, const struct cql_answer *answer, struct td_err *err)
 {
 	enum td_status status = answer->status;
@@ -92,7 +93,7 @@ enum td_status cas_call_run(struct cas_call *call, struct cas_store *s, struct c
 	enum td_status status = cql_session_run(session, &call->query, &call->response);
 	call->was_run = true;
 	call->may_have_run = call->response.answer.may_have_run;
-	return status == TD_OK ? TD_OK : cas_tell(session, &call->response.answer, err);
+	return status == TD_OK ? TD_OK : tell(session, &call->response.answer, err);
 }
 
 bool cas_call_row(struct cas_call *call, struct td_slice *cells, size_t count)

@@ -1,8 +1,11 @@
 /* Writes content: an upsert is an INSERT here. What is written together goes into a logged batch,
- * which is done whole sooner or later, even where a node dies in the middle. */
+ * which is done whole sooner or later, even where a node dies in the middle. Its log is kept on two
+ * other nodes, and one that has died just now is chosen for many seconds still: then package after
+ * package is written, each of them whole, for which no log is needed. */
 #include "store/cassandra/cas_internal.h"
 
 #define REQUEST_MS 10000
+#define LOGGED_MS  3000
 /* A server refuses batches over 50 KiB unless it is told otherwise. */
 #define BATCH_BYTES_MOST ((size_t)24 * 1024)
 #define ENTRIES_MOST     256
@@ -63,16 +66,25 @@ static void bind_feature(
 	bind_time(call, f->updated_at, op);
 }
 
+static bool is_feature(enum store_change_kind kind)
+{
+	return kind == STORE_PUT_FEATURE || kind == STORE_DELETE_FEATURE;
+}
+
+static struct td_slice package_of(const struct store_change *c)
+{
+	return is_feature(c->kind) ? c->feature.package_slug : c->metadata.package_slug;
+}
+
 static void bind_change(
 	struct cas_call *call, const struct store_change *c, const struct store_op *op)
 {
-	bool is_feature = c->kind == STORE_PUT_FEATURE || c->kind == STORE_DELETE_FEATURE;
 	if (c->kind == STORE_PUT_FEATURE) {
 		bind_feature(call, &c->feature, op);
 		return;
 	}
-	cas_bind_text(call, is_feature ? c->feature.package_slug : c->metadata.package_slug);
-	cas_bind_text(call, is_feature ? c->feature.feature_id : c->metadata.key);
+	cas_bind_text(call, package_of(c));
+	cas_bind_text(call, is_feature(c->kind) ? c->feature.feature_id : c->metadata.key);
 	if (c->kind == STORE_PUT_METADATA) {
 		cas_bind_text(call, c->metadata.value);
 		bind_time(call, c->metadata.updated_at, op);
@@ -83,7 +95,8 @@ static void bind_change(
 
 struct batch {
 	struct cas_call *calls;
-	struct cql_batch_entry *entries;
+	struct cql_batch_entry *entries, *part;
+	struct td_slice *packages; /* of each call */
 	size_t count, bytes;
 };
 
@@ -94,9 +107,65 @@ static void empty(struct batch *b)
 	b->count = b->bytes = 0;
 }
 
+/* Each row is written as it shall be: twice is like once. */
+static enum td_status run_entries(const struct cas_writing *w,
+	const struct cql_batch_entry *entries, size_t count, enum cql_batch_type type,
+	unsigned most_ms)
+{
+	struct cas_call call;
+	cas_call_init(&call, w->store, "", w->store->config.consistency);
+	call.query.batch = entries;
+	call.query.batch_count = count;
+	call.query.batch_type = type;
+	call.query.is_idempotent = true;
+	call.query.timestamp_us = w->timestamp_us;
+	enum td_status status = cas_call_run(
+		&call, w->store, w->session, cas_time_left(w->store, w->op, most_ms), &w->op->err);
+	cas_call_done(&call);
+	return status;
+}
+
+static size_t take_package(struct batch *b, size_t first, bool *sent)
+{
+	size_t count = 0;
+	for (size_t i = first; i < b->count; i++) {
+		if (sent[i] || !td_slice_equal(b->packages[i], b->packages[first]))
+			continue;
+		b->part[count++] = b->entries[i];
+		sent[i] = true;
+	}
+	return count;
+}
+
+static enum td_status send_by_package(const struct cas_writing *w, struct batch *b)
+{
+	bool sent[ENTRIES_MOST] = {false};
+	enum td_status status = TD_OK;
+	for (size_t i = 0; i < b->count && status == TD_OK; i++) {
+		if (sent[i])
+			continue;
+		size_t count = take_package(b, i, sent);
+		status = run_entries(w, b->part, count, CQL_BATCH_UNLOGGED, REQUEST_MS);
+	}
+	return status;
+}
+
+static bool is_of_one_package(const struct batch *b)
+{
+	for (size_t i = 1; i < b->count; i++) {
+		if (!td_slice_equal(b->packages[i], b->packages[0]))
+			return false;
+	}
+	return true;
+}
+
+static bool may_be_the_log(enum td_status status)
+{
+	return status == TD_TIMEOUT || status == TD_UNAVAILABLE || status == TD_IO;
+}
+
 static enum td_status send(const struct cas_writing *w, struct batch *b)
 {
-	struct cas_call *first = &b->calls[0];
 	for (size_t i = 0; i < b->count; i++) {
 		struct cas_call *call = &b->calls[i];
 		if (call->values.failed)
@@ -105,16 +174,10 @@ static enum td_status send(const struct cas_writing *w, struct batch *b)
 		b->entries[i] = (struct cql_batch_entry){
 			.text = call->query.text, .values = call->query.values};
 	}
-	if (b->count > 1) {
-		first->query.batch = b->entries;
-		first->query.batch_count = b->count;
-		first->query.batch_type = CQL_BATCH_LOGGED;
-	}
-	/* Each row is written as it shall be: twice is like once. */
-	first->query.is_idempotent = true;
-	first->query.timestamp_us = w->timestamp_us;
-	return cas_call_run(first, w->store, w->session, cas_time_left(w->store, w->op, REQUEST_MS),
-		&w->op->err);
+	if (is_of_one_package(b))
+		return send_by_package(w, b);
+	enum td_status status = run_entries(w, b->entries, b->count, CQL_BATCH_LOGGED, LOGGED_MS);
+	return may_be_the_log(status) ? send_by_package(w, b) : status;
 }
 
 static enum td_status flush(const struct cas_writing *w, struct batch *b)
@@ -144,6 +207,7 @@ static enum td_status add(
 		return status;
 	}
 	b->calls[b->count] = call;
+	b->packages[b->count] = package_of(change);
 	/* The text stands in the call, which has moved. */
 	b->calls[b->count].query.text.ptr = b->calls[b->count].text;
 	b->count++;
@@ -159,7 +223,9 @@ enum td_status cas_write(
 	enum td_status status = TD_OK;
 	b.calls = td_arena_array(&w->op->arena, room + 1, sizeof(*b.calls));
 	b.entries = td_arena_array(&w->op->arena, room + 1, sizeof(*b.entries));
-	if (b.calls == NULL || b.entries == NULL)
+	b.part = td_arena_array(&w->op->arena, room + 1, sizeof(*b.part));
+	b.packages = td_arena_array(&w->op->arena, room + 1, sizeof(*b.packages));
+	if (w->op->arena.failed)
 		return td_err_set(&w->op->err, TD_NOMEM, "no memory for the content");
 	for (size_t i = 0; i < count && status == TD_OK; i++)
 		status = add(w, &b, &changes[i]);

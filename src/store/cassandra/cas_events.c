@@ -140,12 +140,10 @@ static void note_end(struct telling *t)
 
 static void note_failure(struct telling *t, const struct cql_answer *answer)
 {
-	struct td_err err = TD_ERR_INIT;
-	enum td_status status = cas_tell(t->session, answer, &err);
 	td_lock_take(&t->lock);
 	if (t->status == TD_OK) {
-		t->status = status;
-		t->err = err;
+		t->status = answer->status;
+		t->err = *answer->err;
 	}
 	td_lock_give(&t->lock);
 }

@@ -88,10 +88,6 @@ bool cas_call_row(struct cas_call *call, struct td_slice *cells, size_t count) T
 struct td_slice cas_call_cell(
 	const struct cas_call *call, const struct td_slice *cells, const char *name);
 
-/* In words what a server's error means here, from what the session says of it. */
-enum td_status cas_tell(
-	struct cql_session *session, const struct cql_answer *answer, struct td_err *err);
-
 /* ---- cas_keyspace.c */
 
 #define CAS_DDL_MS 15000 /* for one change of the schema; nodes wait for each other meanwhile */

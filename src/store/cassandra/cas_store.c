@@ -53,12 +53,24 @@ static enum td_status run_kind(
 	}
 }
 
+/* To who asks for a page of history it is all the same why it cannot be read: it is not there now.
+ * What the server has against us is in the words. */
+static enum td_status outcome_of_list(struct store_op *op, enum td_status status)
+{
+	bool passes = status == TD_OK || status == TD_TIMEOUT || status == TD_STOPPING ||
+		      status == TD_NOMEM;
+	if (op->kind != STORE_EVENTS_LIST || passes)
+		return status;
+	return td_err_set(
+		&op->err, TD_UNAVAILABLE, "the event log cannot be read: %.400s", op->err.text);
+}
+
 static enum td_status run_op(struct cas_store *s, struct store_op *op)
 {
 	struct cql_session *session = cas_hold(s);
 	if (session == NULL)
 		return td_err_set(&op->err, TD_UNAVAILABLE, "Cassandra is not connected");
-	enum td_status status = run_kind(s, session, op);
+	enum td_status status = outcome_of_list(op, run_kind(s, session, op));
 	cas_let_go(s);
 	return status;
 }
