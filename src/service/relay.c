@@ -27,9 +27,11 @@ struct relay {
 	struct relay_stats stats; /* guarded by lock */
 
 	/* The thread's. */
-	struct store_op *batch; /* taken: told or not, but not done; NULL: none */
-	bool is_told;           /* the batch */
-	bool is_filled;         /* what was there before is in the outbox */
+	struct store_op *telling; /* taken, and to be told now; NULL: none */
+	bool is_told;             /* that one */
+	struct store_op *next;    /* taken meanwhile; NULL: none */
+	struct store_op *told;    /* the one before, of which the records do not know yet; NULL */
+	bool is_filled;           /* what was there before is in the outbox */
 	bool failing, behind;
 	unsigned away_ms;
 	double allowed; /* events that may be told now */
@@ -90,23 +92,55 @@ static enum td_status fill_some(struct relay *r, struct td_err *err)
 	return status;
 }
 
-static enum td_status take(struct relay *r, size_t limit, struct td_err *err)
+static bool put_told(struct store_op *op, const struct store_op *told)
 {
+	size_t count = told != NULL ? told->out.history_count : 0;
+	int64_t *seqs = td_arena_array(&op->arena, count + 1, sizeof(*seqs));
+	for (size_t i = 0; seqs != NULL && i < count; i++)
+		seqs[i] = told->out.history[i].seq;
+	op->in.seqs = seqs;
+	op->in.seq_count = count;
+	return seqs != NULL;
+}
+
+static void note_told(struct relay *r)
+{
+	if (r->told == NULL)
+		return;
+	td_lock_take(&r->lock);
+	r->stats.told += r->told->out.history_count;
+	td_lock_give(&r->lock);
+	store_op_free(r->told);
+	r->told = NULL;
+}
+
+/* Says what was told, and takes what is next, where there is nothing yet. */
+static enum td_status exchange(struct relay *r, struct td_err *err)
+{
+	size_t limit = r->next == NULL ? allowance(r) : 0;
+	if (limit == 0 && r->told == NULL)
+		return TD_OK;
 	int64_t wall_ms = td_clock_wall_ms(r->config.clock);
 	struct store_op *op = errand_op(&r->records, STORE_EVENTS_TAKE, wall_ms);
+	if (op != NULL && !put_told(op, r->told)) {
+		store_op_free(op);
+		op = NULL;
+	}
 	if (op != NULL) {
 		op->in.limit = limit;
-		/* As long as telling them and saying so may take. */
+		/* As long as telling them, and those before them, may take. */
 		op->in.lease = (struct store_lease){.now_ms = wall_ms,
 			.expires_at = wall_ms + 3 * (int64_t)r->config.store_timeout_ms};
 	}
 	enum td_status status = errand_call(&r->records, &op, err);
-	if (status == TD_OK && op->out.history_count > 0) {
-		r->batch = op;
-		r->is_told = false;
-		return TD_OK;
+	if (status == TD_OK) {
+		note_told(r);
+		r->allowed -= (double)op->out.history_count;
 	}
-	store_op_free(op);
+	if (status == TD_OK && op->out.history_count > 0)
+		r->next = op;
+	else
+		store_op_free(op);
 	return status;
 }
 
@@ -129,63 +163,63 @@ static bool copy_events(struct store_op *op, const struct store_op *batch)
 	return !op->arena.failed;
 }
 
-/* The operation may outlive the batch, so it has copies. */
-static enum td_status tell(struct relay *r, struct td_err *err)
+/* The operation may outlive the batch, so it has copies. NULL with err. */
+static struct store_op *make_tell(struct relay *r, struct td_err *err)
 {
 	int64_t time_ms;
-	enum td_status status = errand_time(&r->records, &time_ms, err);
-	if (status != TD_OK)
-		return status;
+	if (errand_time(&r->records, &time_ms, err) != TD_OK)
+		return NULL;
 	struct store_op *op = errand_op(&r->log, STORE_EVENTS_TELL, time_ms);
-	if (op != NULL && !copy_events(op, r->batch)) {
+	if (op == NULL || !copy_events(op, r->telling)) {
 		store_op_free(op);
-		op = NULL;
+		(void)td_err_set(err, TD_NOMEM, "no memory for events");
+		return NULL;
 	}
-	if (op != NULL)
-		op->in.ttl_ms = r->config.ttl_ms;
-	status = errand_run(&r->log, op, err);
-	r->is_told = status == TD_OK;
-	return status;
+	op->in.ttl_ms = r->config.ttl_ms;
+	return op;
 }
 
-static enum td_status say_done(struct relay *r, struct td_err *err)
+/* Tells one batch, and has the next when that is done. */
+static enum td_status tell(struct relay *r, struct td_err *err)
 {
-	size_t count = r->batch->out.history_count;
-	struct store_op *op = errand_op(&r->records, STORE_EVENTS_DONE, 0);
-	int64_t *seqs = op != NULL ? td_arena_array(&op->arena, count + 1, sizeof(*seqs)) : NULL;
-	for (size_t i = 0; seqs != NULL && i < count; i++)
-		seqs[i] = r->batch->out.history[i].seq;
-	if (seqs == NULL) {
-		store_op_free(op);
-		return td_err_set(err, TD_NOMEM, "no memory for events");
+	struct td_err other = TD_ERR_INIT;
+	struct store_waiting *waiting = NULL;
+	struct store_op *op = make_tell(r, err);
+	if (op == NULL)
+		return err->code;
+	enum td_status status = store_begin(r->config.log, op, &waiting, err);
+	enum td_status exchanged = exchange(r, &other);
+	if (status == TD_OK) {
+		status = store_await(waiting, &op, err);
+		r->is_told = status == TD_OK;
 	}
-	op->in.seqs = seqs;
-	op->in.seq_count = count;
-	enum td_status status = errand_run(&r->records, op, err);
-	if (status != TD_OK)
-		return status;
-	store_op_free(r->batch);
-	r->batch = NULL;
-	td_lock_take(&r->lock);
-	r->stats.told += count;
-	td_lock_give(&r->lock);
-	return TD_OK;
+	store_op_free(op);
+	if (status == TD_OK && exchanged != TD_OK)
+		*err = other;
+	return status == TD_OK ? exchanged : status;
+}
+
+static void move_up(struct relay *r)
+{
+	if (r->is_told && r->told == NULL) {
+		r->told = r->telling;
+		r->telling = NULL;
+		r->is_told = false;
+	}
+	if (r->telling == NULL) {
+		r->telling = r->next;
+		r->next = NULL;
+	}
 }
 
 /* *ret_idle: nothing waited. */
 static enum td_status carry(struct relay *r, bool *ret_idle, struct td_err *err)
 {
-	enum td_status status = TD_OK;
-	if (r->batch == NULL) {
-		status = take(r, allowance(r), err);
-		*ret_idle = r->batch == NULL;
-		if (status != TD_OK || *ret_idle)
-			return status;
-		r->allowed -= (double)r->batch->out.history_count;
-	}
-	if (!r->is_told)
-		status = tell(r, err);
-	return status == TD_OK ? say_done(r, err) : status;
+	bool tells = r->telling != NULL && !r->is_told;
+	enum td_status status = tells ? tell(r, err) : exchange(r, err);
+	move_up(r);
+	*ret_idle = r->telling == NULL && r->told == NULL;
+	return status;
 }
 
 /* ---- from time to time
@@ -323,7 +357,9 @@ static void run(void *ctx)
 
 static void free_all(struct relay *r)
 {
-	store_op_free(r->batch);
+	store_op_free(r->telling);
+	store_op_free(r->next);
+	store_op_free(r->told);
 	td_cond_done(&r->changed);
 	td_lock_done(&r->lock);
 	td_free(r);

@@ -45,15 +45,15 @@ enum td_status store_submit(struct store *store, struct store_op *op)
 	return store->class->submit(store, op);
 }
 
-/* One blocking call. Whoever lets go last, the caller or the store, frees it. */
-struct call {
+/* One operation that is waited for. Whoever lets go last, the caller or the store, frees it. */
+struct store_waiting {
 	struct td_lock lock;
 	struct td_cond changed;
 	bool done, released, given_up; /* guarded by lock */
 	enum td_status status;         /* guarded by lock */
 };
 
-static void free_call(struct call *call)
+static void free_call(struct store_waiting *call)
 {
 	td_cond_done(&call->changed);
 	td_lock_done(&call->lock);
@@ -62,7 +62,7 @@ static void free_call(struct call *call)
 
 static void call_done(struct store_op *op, enum td_status status)
 {
-	struct call *call = op->owner;
+	struct store_waiting *call = op->owner;
 	td_lock_take(&call->lock);
 	call->status = status;
 	call->done = true;
@@ -72,7 +72,7 @@ static void call_done(struct store_op *op, enum td_status status)
 
 static void call_release(struct store_op *op)
 {
-	struct call *call = op->owner;
+	struct store_waiting *call = op->owner;
 	td_lock_take(&call->lock);
 	call->released = true;
 	bool given_up = call->given_up;
@@ -85,7 +85,7 @@ static void call_release(struct store_op *op)
 }
 
 /* True when the store has let go of the operation; false when it timed out and still runs. */
-static bool wait_for_release(struct call *call, enum td_status *ret_status)
+static bool wait_for_release(struct store_waiting *call, enum td_status *ret_status)
 {
 	td_lock_take(&call->lock);
 	while (!call->released && !(call->done && call->status == TD_TIMEOUT))
@@ -97,30 +97,38 @@ static bool wait_for_release(struct call *call, enum td_status *ret_status)
 	return released;
 }
 
-enum td_status store_call(struct store *store, struct store_op **op, struct td_err *err)
+enum td_status store_begin(struct store *store, struct store_op *op,
+	struct store_waiting **ret_waiting, struct td_err *err)
 {
-	struct call *call = td_alloc_zero(sizeof(*call));
+	struct store_waiting *call = td_alloc_zero(sizeof(*call));
 	if (call == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for an operation");
 	td_lock_init(&call->lock);
 	td_cond_init(&call->changed);
-	(*op)->done = call_done;
-	(*op)->release = call_release;
-	(*op)->owner = call;
-	enum td_status status = store_submit(store, *op);
+	op->done = call_done;
+	op->release = call_release;
+	op->owner = call;
+	enum td_status status = store_submit(store, op);
 	if (status != TD_OK) {
 		free_call(call);
 		return td_err_set(
-			err, status, "%s: %s", store_op_name((*op)->kind), td_status_words(status));
+			err, status, "%s: %s", store_op_name(op->kind), td_status_words(status));
 	}
+	*ret_waiting = call;
+	return TD_OK;
+}
+
+enum td_status store_await(struct store_waiting *waiting, struct store_op **op, struct td_err *err)
+{
+	enum td_status status;
 	enum store_op_kind kind = (*op)->kind;
-	if (!wait_for_release(call, &status)) {
+	if (!wait_for_release(waiting, &status)) {
 		*op = NULL;
 		return td_err_set(err, status,
 			"%s: no answer within the time that STORE_TIMEOUT allows",
 			store_op_name(kind));
 	}
-	free_call(call);
+	free_call(waiting);
 	if (status != TD_OK && err != NULL) {
 		*err = (*op)->err;
 		if (err->code == TD_OK)
@@ -128,6 +136,13 @@ enum td_status store_call(struct store *store, struct store_op **op, struct td_e
 				td_status_words(status));
 	}
 	return status;
+}
+
+enum td_status store_call(struct store *store, struct store_op **op, struct td_err *err)
+{
+	struct store_waiting *waiting = NULL;
+	enum td_status status = store_begin(store, *op, &waiting, err);
+	return status == TD_OK ? store_await(waiting, op, err) : status;
 }
 
 void store_get_health(struct store *store, struct store_health *ret_health)

@@ -101,9 +101,9 @@ struct store_op;
  * others say TD_INVALID.
  * - EVENTS_START: from now on every new row of history is an event, too, and in.limit of those that
  *   were there before. TD_OK: out.more tells that there are others: call it again.
- * - EVENTS_TAKE: at most in.limit events that nobody else has at in.lease.now_ms, the oldest first;
- *   they are the caller's until in.lease.expires_at. TD_OK: out.history.
- * - EVENTS_DONE: the events with the numbers in.seqs are told, and no events any more. TD_OK.
+ * - EVENTS_TAKE: the events with the numbers in.seqs are told, and no events any more; and at most
+ *   in.limit others that nobody else has at in.lease.now_ms, the oldest first, are the caller's
+ *   until in.lease.expires_at. TD_OK: out.history.
  * - EVENTS_COUNT: TD_OK: out.events.
  * - HISTORY_TRIM: deletes history from before in.due_ms, the oldest first and at most in.limit
  * rows, up to the first that must stay: one that is not so old, or still an event; none while there
@@ -153,7 +153,6 @@ struct store_op;
 	X(CLOCK_SET, true)           \
 	X(EVENTS_START, true)        \
 	X(EVENTS_TAKE, true)         \
-	X(EVENTS_DONE, true)         \
 	X(EVENTS_COUNT, false)       \
 	X(HISTORY_TRIM, true)        \
 	X(EVENTS_TELL, true)         \
@@ -348,6 +347,14 @@ enum td_status store_submit(struct store *store, struct store_op *op) TD_MUST_CH
  * stays the caller's to free. */
 enum td_status store_call(
 	struct store *store, struct store_op **op, struct td_err *err) TD_MUST_CHECK;
+
+/* The same in two steps, for who has something else to do meanwhile. After TD_OK store_await() must
+ * follow, with the same operation. */
+struct store_waiting;
+enum td_status store_begin(struct store *store, struct store_op *op,
+	struct store_waiting **ret_waiting, struct td_err *err) TD_MUST_CHECK;
+enum td_status store_await(
+	struct store_waiting *waiting, struct store_op **op, struct td_err *err) TD_MUST_CHECK;
 
 /* ---- a store
  * ---------------------------------------------------------------------------------------- */

@@ -55,7 +55,7 @@ static struct store_op *take(struct store *store, size_t limit, int64_t now_ms)
 
 static void done(struct contract *c, const int64_t *seqs, size_t seq_count)
 {
-	struct store_op *op = contract_op(STORE_EVENTS_DONE);
+	struct store_op *op = contract_op(STORE_EVENTS_TAKE);
 	op->in.seqs = seqs;
 	op->in.seq_count = seq_count;
 	contract_expect(c->store, op, TD_OK);

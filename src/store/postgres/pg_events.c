@@ -92,33 +92,6 @@ static enum td_status take_rows(struct pg_store *s, const PGresult *r, struct st
 	return op->arena.failed ? TD_NOMEM : TD_OK;
 }
 
-/* Those that somebody else has locked at this moment are his. */
-static enum td_status run_take(
-	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
-{
-	struct store_op *op = t->op;
-	const char *params[] = {pg_sql_time(&op->arena, op->in.lease.now_ms),
-		pg_sql_time(&op->arena, op->in.lease.expires_at),
-		pg_sql_number(&op->arena, (int64_t)op->in.limit)};
-	PGresult *r = NULL;
-	enum td_status status = pg_sql_ask(l, limit,
-		"WITH free AS (SELECT seq FROM subscription_outbox"
-		" WHERE taken_until <= $1::timestamptz ORDER BY seq LIMIT $3::bigint"
-		" FOR UPDATE SKIP LOCKED),"
-		" taken AS (UPDATE subscription_outbox o SET taken_until = $2::timestamptz"
-		" FROM free WHERE o.seq = free.seq RETURNING o.seq, o.history_id)"
-		" SELECT 0, " PG_SQL_HISTORY " FROM taken"
-		" JOIN subscription_history h ON h.id = taken.history_id ORDER BY taken.seq",
-		params, TD_ARRAY_LEN(params), &r, err);
-	if (status == TD_OK)
-		status = take_rows(l->store, r, op);
-	PQclear(r);
-	t->outcome = TD_OK;
-	return status;
-}
-
-const struct pg_write_kind pg_events_take = {.run = run_take, .unmarked = true};
-
 /* "{1,2,3}". */
 static const char *numbers_of(struct store_op *op)
 {
@@ -135,10 +108,10 @@ static const char *numbers_of(struct store_op *op)
 	return kept;
 }
 
-static enum td_status run_done(
-	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
+static enum td_status delete_told(struct pg_lane *l, const struct connect_limit *limit,
+	struct store_op *op, struct td_err *err)
 {
-	const char *params[] = {numbers_of(t->op)};
+	const char *params[] = {numbers_of(op)};
 	PGresult *r = NULL;
 	if (params[0] == NULL)
 		return td_err_set(err, TD_NOMEM, "no memory for the numbers of events");
@@ -146,11 +119,45 @@ static enum td_status run_done(
 		"DELETE FROM subscription_outbox WHERE seq = ANY ($1::bigint[])", params,
 		TD_ARRAY_LEN(params), &r, err);
 	PQclear(r);
+	return status;
+}
+
+/* Those that somebody else has locked at this moment are his. */
+static enum td_status take_others(struct pg_lane *l, const struct connect_limit *limit,
+	struct store_op *op, struct td_err *err)
+{
+	const char *params[] = {pg_sql_time(&op->arena, op->in.lease.now_ms),
+		pg_sql_time(&op->arena, op->in.lease.expires_at),
+		pg_sql_number(&op->arena, (int64_t)op->in.limit)};
+	PGresult *r = NULL;
+	enum td_status status = pg_sql_ask(l, limit,
+		"WITH free AS (SELECT seq FROM subscription_outbox"
+		" WHERE taken_until <= $1::timestamptz ORDER BY seq LIMIT $3::bigint"
+		" FOR UPDATE SKIP LOCKED),"
+		" taken AS (UPDATE subscription_outbox o SET taken_until = $2::timestamptz"
+		" FROM free WHERE o.seq = free.seq RETURNING o.seq, o.history_id)"
+		" SELECT 0, " PG_SQL_HISTORY " FROM taken"
+		" JOIN subscription_history h ON h.id = taken.history_id ORDER BY taken.seq",
+		params, TD_ARRAY_LEN(params), &r, err);
+	if (status == TD_OK)
+		status = take_rows(l->store, r, op);
+	PQclear(r);
+	return status;
+}
+
+static enum td_status run_take(
+	struct pg_lane *l, const struct connect_limit *limit, struct pg_task *t, struct td_err *err)
+{
+	enum td_status status = TD_OK;
+	if (t->op->in.seq_count > 0)
+		status = delete_told(l, limit, t->op, err);
+	if (status == TD_OK && t->op->in.limit > 0)
+		status = take_others(l, limit, t->op, err);
 	t->outcome = TD_OK;
 	return status;
 }
 
-const struct pg_write_kind pg_events_done = {.run = run_done, .unmarked = true};
+const struct pg_write_kind pg_events_take = {.run = run_take, .unmarked = true};
 
 enum td_status pg_events_count(
 	struct pg_lane *l, const struct connect_limit *limit, struct store_op *op)

@@ -28,7 +28,6 @@ static const struct pg_write_kind *const kinds[STORE_OP_COUNT] = {
 	[STORE_CLOCK_SET] = &pg_clock_set,
 	[STORE_EVENTS_START] = &pg_events_start,
 	[STORE_EVENTS_TAKE] = &pg_events_take,
-	[STORE_EVENTS_DONE] = &pg_events_done,
 	[STORE_HISTORY_TRIM] = &pg_history_trim,
 };
 

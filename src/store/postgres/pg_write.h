@@ -84,7 +84,7 @@ extern const struct pg_write_kind pg_answer_keep;
 extern const struct pg_write_kind pg_checkout, pg_session_create, pg_session_end, pg_throttle_take;
 extern const struct pg_write_kind pg_reset_create, pg_reset_use;
 extern const struct pg_write_kind pg_sweep, pg_lease_take, pg_clock_set;
-extern const struct pg_write_kind pg_events_start, pg_events_take, pg_events_done, pg_history_trim;
+extern const struct pg_write_kind pg_events_start, pg_events_take, pg_history_trim;
 
 /* NULL: it does not write, or this store does not know it. */
 const struct pg_write_kind *pg_write_kind(enum store_op_kind kind);

@@ -72,7 +72,6 @@ static const struct {
 	[STORE_CLOCK_SET] = {sqlite_op_clock_set, false, false},
 	[STORE_EVENTS_START] = {run_no_events, false, false},
 	[STORE_EVENTS_TAKE] = {run_no_events, false, false},
-	[STORE_EVENTS_DONE] = {run_no_events, false, false},
 	[STORE_EVENTS_COUNT] = {run_no_events, false, false},
 	[STORE_HISTORY_TRIM] = {run_no_events, false, false},
 	[STORE_EVENTS_TELL] = {run_no_events, false, false},
