@@ -22,7 +22,7 @@ def make_shim(tmp_path):
 
 def pytest_terminal_summary(terminalreporter):
     """The tables of faults are results, not noise of tests that pass."""
-    for name in ("test_pg_faults",):
+    for name in ("test_pg_faults", "test_cassandra_faults"):
         module = sys.modules.get(name)
         for line in module.table() if module else []:
             terminalreporter.write_line(line)

@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 from pg_rows import ELSEWHERE, FIRST_START, ROWS  # noqa: E402
 from pg_server import PgServer, url  # noqa: E402
 from running import (BODY, STORE_TIMEOUT, Outcome, Service, begin,  # noqa: E402
-                     environment, play, recover, tries)
+                     environment, play, recover, table_of, tries)
 from tcp_proxy import Proxy  # noqa: E402
 
 LONG = harness.LONG
@@ -195,19 +195,6 @@ def test_sigterm_during_an_outage_ends_at_once(start_server, tmp_path, world, mo
 
 def table():
     """The result, for the end of the run."""
-    if not RESULTS:
-        return []
-    lines = [f"{'':4}{'fault':41}{'how':7}{'verdict':9}{'noticed':>8}{'over in':>9}"
-             f"{'tries':>7}{'of':>5}  seen"]
-    for outcome in RESULTS:
-        def seconds(value):
-            return "-" if value is None else f"{value:.1f} s"
-        verdict = "FAILED" if outcome.problems else "ok"
-        lines.append(f"{outcome.row.number:4}{outcome.row.fault:41}{outcome.row.how:7}{verdict:9}"
-                     f"{seconds(outcome.detected):>8}{seconds(outcome.recovered):>9}"
-                     f"{outcome.attempts:>7}{outcome.most_attempts:>5}  {outcome.seen}")
-        lines.extend(f"{'':8}FAILED: {problem}" for problem in outcome.problems)
-    if not LONG:
-        lines.append("shortened: TD_LONG=1 has outages of 12 and 15 s, and the bounds in full")
-    lines.extend(f"{number:4}{fault:41}{where}" for number, fault, where in ELSEWHERE)
-    return lines
+    shortened = [] if LONG else [
+        "shortened: TD_LONG=1 has outages of 12 and 15 s, and the bounds in full"]
+    return table_of(RESULTS, ELSEWHERE, shortened)

@@ -590,6 +590,111 @@ static void test_history_of_nobody(void **state)
 	expect_refused(&h.flow, TD_NOTFOUND, TD_PROBLEM_USER_NOT_FOUND);
 }
 
+/* What the records answer: rows with these numbers, downwards; and whether others were trimmed. */
+static void answer_rows(
+	struct drive *d, struct store_op *op, int64_t newest, size_t count, bool trimmed)
+{
+	struct store_history *rows = td_arena_array(&d->arena, count + 1, sizeof(*rows));
+	for (size_t i = 0; i < count; i++)
+		rows[i] = (struct store_history){.id = TD_SLICE("h"), .seq = newest - (int64_t)i};
+	op->out.history = rows;
+	op->out.history_count = count;
+	if (trimmed)
+		op->out.trimmed = (struct store_span){NOW - 90 * DAY, NOW - 30 * DAY};
+}
+
+static struct store_op *list_records(
+	struct drive *d, struct app_history *h, int64_t newest, size_t count, bool trimmed)
+{
+	expect_load(d, &h->flow, TD_OK);
+	struct store_op *op = expect_op(d, &h->flow, TD_OK, STORE_HISTORY_LIST);
+	answer_rows(d, op, newest, count, trimmed);
+	return op;
+}
+
+static void expect_seqs(const struct app_history *h, int64_t newest, size_t count)
+{
+	assert_int_equal(h->count, count);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(h->items[i].seq, newest - (int64_t)i);
+}
+
+/* The records end within the page, and the log goes on behind them. */
+static void test_history_goes_on_in_the_log(void **state)
+{
+	struct drive *d = *state;
+	struct app_history h = history_make(d);
+	h.log = APP_LOG_ALWAYS;
+	(void)list_records(d, &h, 76, 5, true);
+	struct store_op *op = expect_op(d, &h.flow, TD_OK, STORE_EVENTS_LIST);
+	assert_true(td_slice_is(op->in.user.id, "u1"));
+	assert_int_equal(op->in.limit, 15);
+	assert_int_equal(op->in.before_seq, 72);
+	assert_int_equal(op->in.span.from_ms, NOW - 90 * DAY);
+	assert_int_equal(op->in.span.to_ms, NOW - 30 * DAY);
+	answer_rows(d, op, 71, 15, false);
+	op->out.more = true;
+	expect_done(&h.flow, TD_OK);
+	expect_seqs(&h, 76, 20);
+	assert_true(h.more);
+	assert_int_equal(h.older_before, 57);
+}
+
+/* A page that the records fill asks whether there is another one. */
+static void test_history_asks_the_log_for_another_page(void **state)
+{
+	struct drive *d = *state;
+	for (size_t there = 0; there < 2; there++) {
+		struct app_history h = history_make(d);
+		h.log = APP_LOG_ALWAYS;
+		(void)list_records(d, &h, 76, 20, true);
+		struct store_op *op = expect_op(d, &h.flow, TD_OK, STORE_EVENTS_LIST);
+		assert_int_equal(op->in.limit, 1);
+		answer_rows(d, op, 56, there, false);
+		expect_done(&h.flow, TD_OK);
+		expect_seqs(&h, 76, 20);
+		assert_int_equal(h.more, there);
+		assert_int_equal(h.older_before, there ? 57 : 0);
+	}
+}
+
+static void test_history_leaves_the_log_alone_where_it_has_nothing(void **state)
+{
+	struct drive *d = *state;
+	for (int trimmed = 0; trimmed < 2; trimmed++) {
+		struct app_history h = history_make(d);
+		h.log = trimmed ? APP_LOG_NOWHERE : APP_LOG_ALWAYS;
+		(void)list_records(d, &h, 76, 3, trimmed);
+		expect_done(&h.flow, TD_OK);
+		assert_false(h.more);
+	}
+}
+
+/* The first page does without the log, and leads to it even where it shows nothing. */
+static void test_history_asks_the_log_when_older_is_wanted(void **state)
+{
+	struct drive *d = *state;
+	for (size_t count = 0; count < 2; count++) {
+		struct app_history h = history_make(d);
+		h.log = APP_LOG_WHEN_OLDER;
+		h.before_seq = 0;
+		(void)list_records(d, &h, 76, count, true);
+		expect_done(&h.flow, TD_OK);
+		assert_true(h.more);
+		assert_int_equal(h.older_before, count > 0 ? 76 : APP_HISTORY_NEWEST);
+	}
+	struct app_history h = history_make(d);
+	h.log = APP_LOG_WHEN_OLDER;
+	h.before_seq = APP_HISTORY_NEWEST;
+	(void)list_records(d, &h, 76, 0, true);
+	struct store_op *op = expect_op(d, &h.flow, TD_OK, STORE_EVENTS_LIST);
+	assert_int_equal(op->in.before_seq, APP_HISTORY_NEWEST);
+	answer_rows(d, op, 9, 9, false);
+	expect_done(&h.flow, TD_OK);
+	expect_seqs(&h, 9, 9);
+	assert_false(h.more);
+}
+
 /* ---- without memory
  * ------------------------------------------------------------------------------------ */
 
@@ -684,6 +789,10 @@ int main(void)
 		DRIVEN(test_history_lists_what_there_is),
 		DRIVEN(test_history_writes_what_is_due),
 		DRIVEN(test_history_of_nobody),
+		DRIVEN(test_history_goes_on_in_the_log),
+		DRIVEN(test_history_asks_the_log_for_another_page),
+		DRIVEN(test_history_leaves_the_log_alone_where_it_has_nothing),
+		DRIVEN(test_history_asks_the_log_when_older_is_wanted),
 		DRIVEN(test_without_memory_every_flow_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
