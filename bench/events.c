@@ -1,6 +1,7 @@
 /* events HOST PORT KEYSPACE COUNT: writes so many rows into the table of the event log as fast as
  * the server takes them, 256 in flight, and nothing else: what the relay cannot exceed. Prints
- * {"done", "seconds", "cpu"}. The rows are those that bench/harness/events.py puts in the outbox. */
+ * {"done", "seconds", "cpu"}. The rows are those that bench/harness/events.py puts in the outbox.
+ */
 #include "cql/cql.h"
 #include "timing.h"
 #include "work/lock.h"

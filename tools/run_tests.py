@@ -194,6 +194,9 @@ def run_pytest(name, pattern, kinds=None):
                f"--junitxml={report}", f"tests/{name}"]
     if "/" in pattern:
         command += ["-k", pattern.split("/", 1)[1]]
+    if name == "integration":
+        # Mostly they wait; a file's tests share what it has started.
+        command += ["-n", str(builds.JOBS), "--dist", "loadfile"]
     begin = time.monotonic()
     code = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
     print(f"{name}: pytest ended with {code} after {time.monotonic() - begin:.0f} s", flush=True)

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAMS = ["sqlite_loop", "sqlite_batch", "sqlite_subscribe", "lane", "cql", "cql_codec", "fake_node", "shim_slow_sync.so"]
+PROGRAMS = ["sqlite_loop", "sqlite_batch", "sqlite_subscribe", "lane", "cql", "cql_codec", "events", "fake_node", "shim_slow_sync.so"]
 COMPARED = {"packages": 3, "content": 2, "users": 2, "lane": 1, "pg-read": 2, "pg-write": 1, "subscribe": 2, "subscribe-pg": 1,
             "subscription": 3}
-DRIVERS = {"cql-read": 1, "cql-fake": 2}
+DRIVERS = {"cql-read": 1, "cql-fake": 2, "events": 1}
 PLAIN = {"cql-codec": 2, "start": 1, "memory": 1, "memory-both": 1, "connections": 1}
 
 
