@@ -14,7 +14,7 @@ from disk import ROOT, harness
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 # pylint: disable=wrong-import-position
 import cassandra_server  # noqa: E402
-from cql_bytes import CqlError  # noqa: E402
+from cql_bytes import QUORUM, CqlError  # noqa: E402
 from running import Watch  # noqa: E402
 
 LONG = harness.LONG
@@ -232,7 +232,7 @@ def test_each_node_is_killed_and_comes_back_and_nothing_fails(shop, cluster):
     with cluster.nodes[0].client(timeout=30) as client:
         for name in shop.database.column("SELECT id FROM users WHERE id LIKE 'new%'"):
             rows += len(client.query(f"SELECT id FROM tools_dashboard.subscription_events WHERE user_id = '{name}' "
-                                     f"AND month = '{time.strftime('%Y-%m', time.gmtime())}'"))
+                                     f"AND month = '{time.strftime('%Y-%m', time.gmtime())}'", QUORUM))
     assert rows == shop.database.sql("SELECT count(*) FROM user_subscriptions WHERE user_id LIKE 'new%'")[0][0] > 10
 
 
