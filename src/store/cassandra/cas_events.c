@@ -4,7 +4,9 @@
 #include "store/cassandra/cas_internal.h"
 
 #define IN_FLIGHT_MOST 256
-#define STEP_MS        10000
+/* A request that fails is told again with all others, so none is waited for very long: nor is it
+ * when the process ends meanwhile. */
+#define STEP_MS 3000
 
 /* Where Cassandra 4 ends: 2038-01-19 03:14:06 UTC. What lives longer lives for ever. */
 #define EXPIRY_MOST_S INT64_C(2147483646)
