@@ -176,48 +176,44 @@ def suite_coverage(pattern):
     return Counts(*coverage.measure())
 
 
-def run_pytest(name, pattern, kinds=None):
-    python = builds.venv()
-    if kinds is None:
-        kinds = ["release", "asan"] + (["tsan"] if os.environ.get("TD_LONG") else [])
-    if python is None or not all(map(builds.build, kinds)):
-        return failed(f"{name}: a build failed")
-    report = os.path.join(ROOT, "build-dev", f"{name}.xml")
+def run_files(name, report, pattern, env, options):
+    """One pytest, whose report is counted."""
     if os.path.exists(report):
         os.unlink(report)
-    env = {**os.environ, **sanitizer_env(), "PYTHONDONTWRITEBYTECODE": "1",
-           "TOOLS_DASHBOARD": os.path.join(builds.folder("asan"), "tools-dashboard"),
-           "TOOLS_DASHBOARD_RELEASE": os.path.join(builds.folder("release"), "tools-dashboard"),
-           "TOOLS_DASHBOARD_TSAN": os.path.join(builds.folder("tsan"), "tools-dashboard")}
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfEs", "--durations=5",
-               "-o", "junit_logging=system-out",
-               f"--junitxml={report}", f"tests/{name}"]
+    command = [os.path.join(ROOT, "build-dev", "venv", "bin", "python"), "-m", "pytest", "-q",
+               "-p", "no:cacheprovider", "-rfEs", "--durations=5", "-o", "junit_logging=system-out",
+               f"--junitxml={report}", *options]
     if "/" in pattern:
         command += ["-k", pattern.split("/", 1)[1]]
-    if name == "integration":
-        # Mostly they wait; a file's tests share what it has started.
-        command += ["-n", str(builds.JOBS), "--dist", "loadfile"]
     begin = time.monotonic()
     code = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
     print(f"{name}: pytest ended with {code} after {time.monotonic() - begin:.0f} s", flush=True)
     return count_junit(report, code)
 
 
-def count_junit(report, code):
-    if not os.path.exists(report):
-        return failed("pytest broke off without a report")
+def run_pytest(name, pattern, kinds=None, alone=(), together=True):
+    """As many files `together` as there are processors: mostly they wait. `alone`: files that measure,
+    and so run by themselves, before the others."""
+    python = builds.venv()
+    if kinds is None:
+        kinds = ["release", "asan"] + (["tsan"] if os.environ.get("TD_LONG") else [])
+    if python is None or not all(map(builds.build, kinds)):
+        return failed(f"{name}: a build failed")
+    report = os.path.join(ROOT, "build-dev", name)
+    env = {**os.environ, **sanitizer_env(), "PYTHONDONTWRITEBYTECODE": "1",
+           "TOOLS_DASHBOARD": os.path.join(builds.folder("asan"), "tools-dashboard"),
+           "TOOLS_DASHBOARD_RELEASE": os.path.join(builds.folder("release"), "tools-dashboard"),
+           "TOOLS_DASHBOARD_TSAN": os.path.join(builds.folder("tsan"), "tools-dashboard")}
+    alone = [f"tests/{name}/{file}" for file in alone]
     total = Counts()
-    tree = ElementTree.parse(report).getroot()
-    for case in tree.iter("testcase"):
-        for line in (case.findtext("system-out") or "").splitlines():
-            if "TD_LONG" in line or "shortened" in line:
-                print(f"{case.get('name')}: {line.strip()}", flush=True)
-    for suite in tree.iter("testsuite"):
-        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-        skipped = int(suite.get("skipped", 0))
-        total.add(Counts(int(suite.get("tests", 0)) - bad - skipped, bad, skipped))
-    if code != 0 and total.failed == 0:
-        total.failed = 1
+    if alone and "/" not in pattern:
+        total.add(run_files(name, report + "-alone.xml", pattern, env, alone))
+    others = [f"tests/{name}"]
+    if together:
+        others += ["-n", str(builds.JOBS), "--dist", "loadfile"]
+    if "/" not in pattern:
+        others += [f"--ignore={path}" for path in alone]
+    total.add(run_files(name, report + ".xml", pattern, env, others))
     return total
 
 
@@ -226,7 +222,7 @@ def suite_integration(pattern):
 
 
 def suite_faults(pattern):
-    return run_pytest("faults", pattern)
+    return run_pytest("faults", pattern, alone=["test_pg_load.py"])
 
 
 def suite_compose(pattern):
@@ -234,7 +230,7 @@ def suite_compose(pattern):
     path = os.path.dirname(python or "") + os.pathsep + os.environ["PATH"]
     if python is None or not browser_modules({**os.environ, "PATH": path}):
         return failed("compose: npm ci failed")
-    return run_pytest("compose", pattern, kinds=[])
+    return run_pytest("compose", pattern, kinds=[], together=False)
 
 
 def suite_browser(pattern):

@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from disk import Shim, harness  # noqa: E402  (needs the path above)
+from running import TABLE_HEAD  # noqa: E402
 
 start_server = harness.start_server
 store = harness.store
@@ -20,9 +21,25 @@ def make_shim(tmp_path):
     return lambda **more: Shim(tmp_path, **more)
 
 
+LINES = {}  # by file
+
+
+@pytest.fixture
+def tell(record_property):
+    """tell(lines): they belong to the file's table."""
+    return lambda lines: [record_property("fault", line) for line in lines]
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "teardown":
+        lines = [line for name, line in report.user_properties if name == "fault"]
+        if lines:
+            LINES.setdefault(report.nodeid.partition("::")[0], []).extend(lines)
+
+
 def pytest_terminal_summary(terminalreporter):
     """The tables of faults are results, not noise of tests that pass."""
-    for name in ("test_pg_faults", "test_cassandra_faults"):
-        module = sys.modules.get(name)
-        for line in module.table() if module else []:
+    for file, lines in sorted(LINES.items()):
+        terminalreporter.write_line(file)
+        for line in [TABLE_HEAD, *lines]:
             terminalreporter.write_line(line)

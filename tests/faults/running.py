@@ -8,7 +8,7 @@ import os
 import threading
 import time
 
-from disk import harness
+from disk import ROOT, harness
 
 STORE_TIMEOUT = 3  # seconds, of the service under test
 FIRST_PAUSE = 0.05  # half of CONNECT_BACKOFF_FIRST_MS
@@ -223,25 +223,31 @@ def judge(service, outcome, began):
     outcome.expect(service.server.process.poll() is None, "the process ended")
 
 
-def table_of(results, elsewhere, shortened):
-    """The result, for the end of the run: a line for each row, then those that are played elsewhere."""
-    if not results:
-        return []
+TABLE_HEAD = (f"{'':4}{'fault':41}{'how':7}{'verdict':9}{'noticed':>8}{'over in':>9}"
+              f"{'tries':>7}{'of':>5}  seen")
 
+
+def lines_of(outcome):
+    """Its row of the table, which is the run's result; and what was wrong."""
     def seconds(value):
         return "-" if value is None else f"{value:.1f} s"
 
-    lines = [f"{'':4}{'fault':41}{'how':7}{'verdict':9}{'noticed':>8}{'over in':>9}"
-             f"{'tries':>7}{'of':>5}  seen"]
-    for outcome in results:
-        verdict = "FAILED" if outcome.problems else "ok"
-        lines.append(f"{outcome.row.number:4}{outcome.row.fault:41}{outcome.row.how:7}{verdict:9}"
-                     f"{seconds(outcome.detected):>8}{seconds(outcome.recovered):>9}"
-                     f"{outcome.attempts:>7}{outcome.most_attempts:>5}  {outcome.seen}")
-        lines.extend(f"{'':8}FAILED: {problem}" for problem in outcome.problems)
-    lines.extend(shortened)
-    lines.extend(f"{number:4}{fault:41}{where}" for number, fault, where in elsewhere)
-    return lines
+    verdict = "FAILED" if outcome.problems else "ok"
+    yield (f"{outcome.row.number:4}{outcome.row.fault:41}{outcome.row.how:7}{verdict:9}"
+           f"{seconds(outcome.detected):>8}{seconds(outcome.recovered):>9}"
+           f"{outcome.attempts:>7}{outcome.most_attempts:>5}  {outcome.seen}")
+    for problem in outcome.problems:
+        yield f"{'':8}FAILED: {problem}"
+
+
+def lines_elsewhere(elsewhere):
+    """Those that are played by other tests, each of which is there."""
+    for number, fault, where in elsewhere:
+        path, _, name = where.partition("::")
+        if "/" in path and " " not in path:
+            with open(os.path.join(ROOT, "tests", path), encoding="utf-8") as file:
+                assert not name or f"def {name}(" in file.read(), where
+        yield f"{number:4}{fault:41}{where}"
 
 
 def tries(seconds, first, most, hangs=0.0):

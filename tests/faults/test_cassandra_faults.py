@@ -22,11 +22,11 @@ from cassandra_rows import ELSEWHERE, ROWS  # noqa: E402
 from cql_bytes import CqlError  # noqa: E402
 from pg_server import PgServer, url  # noqa: E402
 from running import (BODY, FIRST_PAUSE, Outcome, Service, Watch, check_leaks,  # noqa: E402
-                     detection, environment, judge, recover, table_of, tries, words)
+                     detection, environment, judge, lines_elsewhere, lines_of, recover, tries,
+                     words)
 from tcp_proxy import Proxy  # noqa: E402
 
 LONG = harness.LONG
-RESULTS = []
 OLD = "/user-subscription/user/first/history?limit=100"
 HOLDERS = 3  # the control connection, the node's, the supervisor's patience
 
@@ -202,20 +202,20 @@ def change_subscription(service):
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row.number}: {row.fault}" for row in ROWS])
-def test_a_fault_is_noticed_answered_and_recovered_from(start_server, tmp_path, world, row):
+def test_a_fault_is_noticed_answered_and_recovered_from(start_server, tmp_path, world, tell, row):
     """Without a restart of ours; and then what happens is told to the event log again."""
     outcome = Outcome(row)
     outcome.problems.append("did not come to its end")
-    RESULTS.append(outcome)
     service = begin(start_server, tmp_path, world)
     world.service = service
     try:
-        RESULTS[-1] = outcome = play(row, service, world)
+        outcome = play(row, service, world)
         told = service.told()
         assert change_subscription(service) == 200
         harness.wait_for(lambda: service.told() > told, 20, "an event that is told")
     finally:
         service.end()
+        tell(lines_of(outcome))
     assert not outcome.problems, "; ".join(outcome.problems) + "\n" + service.server.log[-3000:]
 
 
@@ -251,18 +251,8 @@ def test_sigterm_while_a_node_hangs_keeps_its_time(start_server, tmp_path, world
         world.node.resume()
 
 
-def test_what_is_played_elsewhere_is_there():
+def test_what_is_played_elsewhere_is_there(tell):
     """The table does not name tests that nobody has."""
-    for _, fault, where in ELSEWHERE:
-        if where.startswith("row "):
-            assert where[4:] in [row.number for row in ROWS], fault
-            continue
-        path, _, name = where.partition("::")
-        with open(os.path.join(ROOT, "tests", path), encoding="utf-8") as file:
-            assert f"def {name}(" in file.read() if name else True, where
-
-
-def table():
-    """The result, for the end of the run."""
-    shortened = [] if LONG else ["shortened: TD_LONG=1 has outages of 15 and 30 s, and the bounds in full"]
-    return table_of(RESULTS, ELSEWHERE, shortened)
+    if not LONG:
+        tell(["shortened: TD_LONG=1 has outages of 15 and 30 s, and the bounds in full"])
+    tell(lines_elsewhere(ELSEWHERE))

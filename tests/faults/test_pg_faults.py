@@ -19,12 +19,11 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 from pg_rows import ELSEWHERE, FIRST_START, ROWS  # noqa: E402
 from pg_server import PgServer, url  # noqa: E402
 from running import (BODY, STORE_TIMEOUT, Outcome, Service, begin,  # noqa: E402
-                     environment, play, recover, table_of, tries)
+                     environment, lines_elsewhere, lines_of, play, recover, tries)
 from tcp_proxy import Proxy  # noqa: E402
 
 LONG = harness.LONG
 OPTIONS = ("max_connections=40", "fsync=off")
-RESULTS = []
 
 
 class World:
@@ -83,17 +82,17 @@ def world(tmp_path):
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row.number}: {row.fault}" for row in ROWS])
-def test_a_fault_is_noticed_answered_and_recovered_from(start_server, tmp_path, world, row):
+def test_a_fault_is_noticed_answered_and_recovered_from(start_server, tmp_path, world, tell, row):
     """Without a restart of ours: the catalogue stays served, all else is 200 or 503 in time."""
     outcome = Outcome(row)
     outcome.problems.append("did not come to its end")
-    RESULTS.append(outcome)
     service = begin(start_server, tmp_path, world.url, row.env, world.preload)
     world.service = service
     try:
-        RESULTS[-1] = outcome = play(row, service, world, LONG)
+        outcome = play(row, service, world, LONG)
     finally:
         service.end()
+        tell(lines_of(outcome))
     assert not outcome.problems, "; ".join(outcome.problems) + "\n" + service.server.log[-3000:]
 
 
@@ -148,10 +147,9 @@ def test_a_write_that_was_cut_off_before_its_commit_holds_up_nobody(start_server
     cut.join()
 
 
-def test_a_first_start_on_a_socket_alone_is_waited_for(start_server, tmp_path, world):
+def test_a_first_start_on_a_socket_alone_is_waited_for(start_server, tmp_path, world, tell):
     """Row 14: there is a server, but nobody at its port; it ends, and begins again with TCP."""
     outcome = Outcome(FIRST_START)
-    RESULTS.append(outcome)
     outcome.problems.append("did not come to its end")
     earlier = begin(start_server, tmp_path, url(world.pg.port, world.database, user="app"))
     earlier.end()
@@ -175,6 +173,7 @@ def test_a_first_start_on_a_socket_alone_is_waited_for(start_server, tmp_path, w
     outcome.attempts = server.log.count("Failed to connect") + 1
     outcome.most_attempts = tries(time.monotonic() - began, first=0.1, most=0.5)
     outcome.expect(outcome.attempts <= outcome.most_attempts, f"{outcome.attempts} attempts")
+    tell(lines_of(outcome))
     assert not outcome.problems, "; ".join(outcome.problems) + "\n" + server.log[-3000:]
 
 
@@ -193,8 +192,7 @@ def test_sigterm_during_an_outage_ends_at_once(start_server, tmp_path, world, mo
     assert time.monotonic() - began < (1.5 if LONG else 5)
 
 
-def table():
-    """The result, for the end of the run."""
-    shortened = [] if LONG else [
-        "shortened: TD_LONG=1 has outages of 12 and 15 s, and the bounds in full"]
-    return table_of(RESULTS, ELSEWHERE, shortened)
+def test_what_is_played_elsewhere_is_there(tell):
+    if not LONG:
+        tell(["shortened: TD_LONG=1 has outages of 12 and 15 s, and the bounds in full"])
+    tell(lines_elsewhere(ELSEWHERE))
