@@ -210,6 +210,25 @@ static void test_event_that_waits_is_not_trimmed(void **state)
 	assert_int_equal(history_of(c, "u4"), 1);
 }
 
+/* Whoever deletes history takes its events with it: they wait for nobody. */
+static void test_event_of_deleted_history_is_none(void **state)
+{
+	struct contract *c = *state;
+	selling_prepare(c);
+	start(c);
+	make_users(c, 1, USERS);
+	pgdb_exec(c->db, "DELETE FROM subscription_history WHERE id IN ('s1-h1', 's4-h1')");
+	struct store_op *op = take(c->store, 3, CONTRACT_NOW);
+	assert_int_equal(op->out.history_count, 2);
+	assert_true(td_slice_is(op->out.history[0].id, "s2-h1"));
+	store_op_free(op);
+	assert_int_equal(count(c).waiting, USERS - 1);
+	op = take(c->store, 100, CONTRACT_NOW);
+	assert_int_equal(op->out.history_count, 2);
+	store_op_free(op);
+	assert_int_equal(count(c).waiting, USERS - 2);
+}
+
 /* Only the beginning goes: not what stands behind a row that is not told, or is not so old. */
 static void test_event_trimming_leaves_no_hole(void **state)
 {
@@ -326,6 +345,7 @@ int pgdb_run_events(void)
 		CONTRACT_TEST(test_event_that_is_locked_is_skipped),
 		CONTRACT_TEST(test_event_of_a_writer_that_was_under_way),
 		CONTRACT_TEST(test_event_that_waits_is_not_trimmed),
+		CONTRACT_TEST(test_event_of_deleted_history_is_none),
 		CONTRACT_TEST(test_event_trimming_leaves_no_hole),
 		CONTRACT_TEST(test_event_trimming_goes_over_gaps),
 		CONTRACT_TEST(test_event_log_alone_has_what_was_trimmed),

@@ -77,49 +77,61 @@ const struct pg_write_kind pg_events_start = {.run = run_start, .unmarked = true
 /* ---- telling
  * -------------------------------------------------------------------------------------------- */
 
-static enum td_status take_rows(struct pg_store *s, const PGresult *r, struct store_op *op)
+static enum td_status delete_events(struct pg_lane *l, const struct connect_limit *limit,
+	const struct td_buf *numbers, struct td_err *err)
+{
+	struct td_arena arena = TD_ARENA_INIT;
+	const char *params[] = {
+		numbers->failed ? NULL : td_arena_strndup(&arena, numbers->ptr, numbers->len)};
+	PGresult *r = NULL;
+	enum td_status status = TD_OK;
+	if (params[0] == NULL)
+		status = td_err_set(err, TD_NOMEM, "no memory for the numbers of events");
+	else
+		status = pg_sql_ask(l, limit,
+			"DELETE FROM subscription_outbox WHERE seq = ANY ($1::bigint[])", params,
+			TD_ARRAY_LEN(params), &r, err);
+	PQclear(r);
+	td_arena_done(&arena);
+	return status;
+}
+
+/* "{1,2,3}". */
+static void put_number(struct td_buf *numbers, int64_t number)
+{
+	td_buf_put_char(numbers, numbers->len == 0 ? '{' : ',');
+	td_buf_put_i64(numbers, number);
+}
+
+static enum td_status delete_told(struct pg_lane *l, const struct connect_limit *limit,
+	const struct store_op *op, struct td_err *err)
+{
+	struct td_buf numbers = TD_BUF_INIT;
+	for (size_t i = 0; i < op->in.seq_count; i++)
+		put_number(&numbers, op->in.seqs[i]);
+	td_buf_put_char(&numbers, '}');
+	enum td_status status = delete_events(l, limit, &numbers, err);
+	td_buf_done(&numbers);
+	return status;
+}
+
+/* `numbers` gets those whose history somebody has deleted: there is nothing to tell. */
+static enum td_status take_rows(const PGresult *r, struct store_op *op, struct td_buf *numbers)
 {
 	int rows = PQntuples(r);
 	struct store_history *list = td_arena_array(&op->arena, (size_t)rows + 1, sizeof(*list));
 	op->out.history = list;
 	op->out.history_count = 0;
-	(void)s;
 	for (int row = 0; list != NULL && row < rows; row++) {
+		if (PQgetisnull(r, row, 1)) {
+			put_number(numbers, pg_int(r, row, 0));
+			continue;
+		}
 		struct store_history *h = &list[op->out.history_count++];
 		/* One outside the rules is told as far as it can be: nobody else will tell it. */
 		(void)pg_history_row(r, row, &op->arena, h);
 	}
 	return op->arena.failed ? TD_NOMEM : TD_OK;
-}
-
-/* "{1,2,3}". */
-static const char *numbers_of(struct store_op *op)
-{
-	struct td_buf text = TD_BUF_INIT;
-	td_buf_put_char(&text, '{');
-	for (size_t i = 0; i < op->in.seq_count; i++) {
-		if (i > 0)
-			td_buf_put_char(&text, ',');
-		td_buf_put_i64(&text, op->in.seqs[i]);
-	}
-	td_buf_put_char(&text, '}');
-	const char *kept = text.failed ? NULL : td_arena_strndup(&op->arena, text.ptr, text.len);
-	td_buf_done(&text);
-	return kept;
-}
-
-static enum td_status delete_told(struct pg_lane *l, const struct connect_limit *limit,
-	struct store_op *op, struct td_err *err)
-{
-	const char *params[] = {numbers_of(op)};
-	PGresult *r = NULL;
-	if (params[0] == NULL)
-		return td_err_set(err, TD_NOMEM, "no memory for the numbers of events");
-	enum td_status status = pg_sql_ask(l, limit,
-		"DELETE FROM subscription_outbox WHERE seq = ANY ($1::bigint[])", params,
-		TD_ARRAY_LEN(params), &r, err);
-	PQclear(r);
-	return status;
 }
 
 /* Those that somebody else has locked at this moment are his. */
@@ -129,6 +141,7 @@ static enum td_status take_others(struct pg_lane *l, const struct connect_limit 
 	const char *params[] = {pg_sql_time(&op->arena, op->in.lease.now_ms),
 		pg_sql_time(&op->arena, op->in.lease.expires_at),
 		pg_sql_number(&op->arena, (int64_t)op->in.limit)};
+	struct td_buf numbers = TD_BUF_INIT;
 	PGresult *r = NULL;
 	enum td_status status = pg_sql_ask(l, limit,
 		"WITH free AS (SELECT seq FROM subscription_outbox"
@@ -136,12 +149,17 @@ static enum td_status take_others(struct pg_lane *l, const struct connect_limit 
 		" FOR UPDATE SKIP LOCKED),"
 		" taken AS (UPDATE subscription_outbox o SET taken_until = $2::timestamptz"
 		" FROM free WHERE o.seq = free.seq RETURNING o.seq, o.history_id)"
-		" SELECT 0, " PG_SQL_HISTORY " FROM taken"
-		" JOIN subscription_history h ON h.id = taken.history_id ORDER BY taken.seq",
+		" SELECT taken.seq, " PG_SQL_HISTORY " FROM taken"
+		" LEFT JOIN subscription_history h ON h.id = taken.history_id ORDER BY taken.seq",
 		params, TD_ARRAY_LEN(params), &r, err);
 	if (status == TD_OK)
-		status = take_rows(l->store, r, op);
+		status = take_rows(r, op, &numbers);
 	PQclear(r);
+	if (status == TD_OK && numbers.len > 0) {
+		td_buf_put_char(&numbers, '}');
+		status = delete_events(l, limit, &numbers, err);
+	}
+	td_buf_done(&numbers);
 	return status;
 }
 
