@@ -218,7 +218,7 @@ def run_pytest(name, pattern, kinds=None, alone=(), together=True):
 
 
 def suite_integration(pattern):
-    return run_pytest("integration", pattern)
+    return run_pytest("integration", pattern, alone=["test_cql_cluster.py"])
 
 
 def suite_faults(pattern):
