@@ -57,7 +57,7 @@ class Relay:
             told = self.told()
             if told >= wanted:
                 return told
-            time.sleep(0.02)  # the figure is that of some seconds
+            time.sleep(0.25)  # the figure is that of some seconds
         raise BenchError(f"{self.told()} of {wanted} events were told")
 
     def sample(self):

@@ -254,6 +254,19 @@ enum td_status command_read_settings(struct command_call *call, struct settings 
 	return status;
 }
 
+/* What is deleted from the records must be in an event log. */
+static bool can_keep_history(const struct command *command, const struct settings *settings)
+{
+	bool deletes = command->is_service && command->uses_content &&
+		       settings->history_keep_ms > 0;
+	if (!deletes || settings->uses_cassandra)
+		return true;
+	td_log(TD_LOG_ERROR, "setting.wrong",
+		"HISTORY_KEEP: older history is deleted only where Cassandra has it; set "
+		"CASSANDRA_CONTACT_POINTS too, or unset it");
+	return false;
+}
+
 struct settings *command_load_settings(struct command_call *call, int *ret_code)
 {
 	struct settings *settings = NULL;
@@ -263,7 +276,8 @@ struct settings *command_load_settings(struct command_call *call, int *ret_code)
 		*ret_code = command_fail(TD_EXIT_FAILED, "out of memory");
 		return NULL;
 	}
-	if (status == TD_OK && can_use_content(call->command, settings))
+	if (status == TD_OK && can_use_content(call->command, settings) &&
+		can_keep_history(call->command, settings))
 		return settings;
 	for (size_t i = 0; i < problems.count; i++)
 		td_log(TD_LOG_ERROR, "setting.wrong", "%s", problems.text[i]);

@@ -43,14 +43,6 @@ static uint64_t now_ms(const struct relay *r)
 	return td_clock_mono_ms(r->config.clock);
 }
 
-static bool is_stopping(struct relay *r)
-{
-	td_lock_take(&r->lock);
-	bool stopping = r->stopping;
-	td_lock_give(&r->lock);
-	return stopping;
-}
-
 /* ---- the pace: events that were not told in time may be told at once, but no more than a batch
  * ------- */
 
@@ -279,11 +271,20 @@ static enum td_status trim(struct relay *r, struct td_err *err)
 	int64_t time_ms;
 	if (r->config.keep_ms <= 0 || now_ms(r) < r->trim_due_ms)
 		return TD_OK;
-	r->trim_due_ms = now_ms(r) + TRIM_MS;
+	bool more = false;
 	enum td_status status = errand_time(&r->records, &time_ms, err);
-	for (bool more = true; status == TD_OK && more && !is_stopping(r);)
+	if (status == TD_OK)
 		status = trim_some(r, time_ms - r->config.keep_ms, &more, err);
+	/* One range in a round: there may be many, and events are told in between. */
+	if (!more)
+		r->trim_due_ms = now_ms(r) + TRIM_MS;
 	return status;
+}
+
+/* There is more of it at once. */
+static bool is_trimming(const struct relay *r)
+{
+	return r->config.keep_ms > 0 && now_ms(r) >= r->trim_due_ms;
 }
 
 /* ---- the thread
@@ -301,7 +302,7 @@ static enum td_status round_once(struct relay *r, unsigned *ret_wait_ms, struct 
 	if (status == TD_OK)
 		status = trim(r, err);
 	if (status == TD_OK)
-		*ret_wait_ms = idle && r->is_filled ? IDLE_MS : pace_ms(r);
+		*ret_wait_ms = idle && r->is_filled && !is_trimming(r) ? IDLE_MS : pace_ms(r);
 	return status;
 }
 

@@ -187,6 +187,25 @@ static void test_event_of_another_client_outside_the_rules_is_left_out(void **st
 	assert_int_equal(cassdb_bad_rows_told() - told, TD_ARRAY_LEN(tails) - 2);
 }
 
+/* However many of them stand before the others. */
+static void test_events_behind_those_that_are_left_out_are_listed(void **state)
+{
+	struct contract *c = *state;
+	for (int seq = 1; seq <= 20; seq++) {
+		char text[400];
+		(void)snprintf(text, sizeof(text),
+			"INSERT INTO " EVENTS " (user_id, month, seq, id, subscription_id, action,"
+			" actor, created_at) VALUES ('u', '2026-09', %d, 'e', 's', '%s', 'x',"
+			" '2026-09-02')",
+			seq, seq > 5 ? "exploded" : "renewed");
+		cassdb_exec(c->db, text);
+	}
+	const struct store_history older = event_of(100, SEPT_1 - 40 * DAY_MS, "older");
+	tell(c, &older, 1);
+	expect_list(c, 50, 2, "5 4", true);
+	expect_list(c, 4, 5, "3 2 1", false);
+}
+
 int cassdb_run_events(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +214,7 @@ int cassdb_run_events(void)
 		CONTRACT_TEST(test_events_are_listed_in_the_order_of_writing),
 		CONTRACT_TEST(test_event_lives_as_long_as_it_may),
 		CONTRACT_TEST(test_event_of_another_client_outside_the_rules_is_left_out),
+		CONTRACT_TEST(test_events_behind_those_that_are_left_out_are_listed),
 	};
 	return cmocka_run_group_tests_name("cassandra events", tests, NULL, NULL);
 }

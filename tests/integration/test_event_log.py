@@ -340,6 +340,8 @@ def test_a_row_of_another_client_outside_the_rules_is_left_out_and_named_once(
 @pytest.mark.parametrize("more, words", [
     ({"HISTORY_KEEP": "31d", "EVENTS_TTL": "30d"}, "HISTORY_KEEP: it is longer than EVENTS_TTL"),
     ({"HISTORY_KEEP": "all days"}, "HISTORY_KEEP: "),
+    ({"HISTORY_KEEP": "31d", "CASSANDRA_CONTACT_POINTS": ""},
+     "HISTORY_KEEP: older history is deleted only where Cassandra has it"),
     ({"EVENTS_RATE": "0"}, "EVENTS_RATE: '0' is not within 1 to 1000000"),
 ])
 def test_settings_that_cannot_be(start_server, tmp_path, env, more, words):

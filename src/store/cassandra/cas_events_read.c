@@ -11,6 +11,7 @@
 #define MONTHS_AT_ONCE 12
 #define MONTHS_MOST    1200 /* a hundred years */
 #define REQUEST_MS     10000
+#define ROWS_MOST      1000000
 #define COLUMNS        14
 
 struct listing {
@@ -19,6 +20,7 @@ struct listing {
 	struct store_op *op;
 	struct store_history *rows; /* in the operation's arena */
 	size_t count, room;
+	size_t given, left_out; /* of the last answer: rows, and those that are none of ours */
 };
 
 void cas_month_of(int64_t wall_ms, char out[CAS_MONTH_SIZE])
@@ -109,14 +111,18 @@ static bool make_room(struct listing *l)
 static enum td_status take_rows(struct listing *l, struct cas_call *call)
 {
 	struct td_slice cells[COLUMNS];
+	l->given = l->left_out = 0;
 	while (cas_call_row(call, cells, COLUMNS)) {
+		l->given++;
 		if (!make_room(l))
 			return td_err_set(&l->op->err, TD_NOMEM, "no memory for the events");
 		const char *why = take_row(l->op, cells, &l->rows[l->count]);
-		if (why == NULL)
+		if (why == NULL) {
 			l->count++;
-		else
-			leave_out(l, cells, why);
+			continue;
+		}
+		l->left_out++;
+		leave_out(l, cells, why);
 	}
 	return TD_OK;
 }
@@ -148,7 +154,9 @@ static void bind_months(struct cas_call *call, int64_t *at_ms, unsigned count)
 	call->query.values.count++;
 }
 
-static enum td_status read_months(struct listing *l, int64_t *at_ms, unsigned count)
+/* At most so many rows of each month. */
+static enum td_status ask_months(
+	struct listing *l, int64_t at_ms, unsigned count, int32_t rows_most)
 {
 	struct store_op *op = l->op;
 	struct cas_call call;
@@ -160,14 +168,33 @@ static enum td_status read_months(struct listing *l, int64_t *at_ms, unsigned co
 		l->store->config.consistency);
 	call.query.is_idempotent = true;
 	cas_bind_text(&call, op->in.user.id);
-	bind_months(&call, at_ms, count);
+	bind_months(&call, &at_ms, count);
 	cas_bind_bigint(&call, op->in.before_seq > 0 ? op->in.before_seq : INT64_MAX);
-	cas_bind_int(&call, (int32_t)op->in.limit + 1);
+	cas_bind_int(&call, rows_most);
 	enum td_status status = cas_call_run(
 		&call, l->store, l->session, cas_time_left(l->store, op, REQUEST_MS), &op->err);
 	if (status == TD_OK)
 		status = take_rows(l, &call);
 	cas_call_done(&call);
+	return status;
+}
+
+/* Where rows were left out a month may have others behind those that it gave: asked for again, with
+ * more of each. */
+static enum td_status read_months(struct listing *l, int64_t *at_ms, unsigned count)
+{
+	size_t begun = l->count;
+	int32_t rows_most = (int32_t)l->op->in.limit + 1;
+	enum td_status status;
+	for (;; rows_most *= 8) {
+		l->count = begun;
+		status = ask_months(l, *at_ms, count, rows_most);
+		bool may_be_full = l->left_out > 0 && l->given >= (size_t)rows_most;
+		if (status != TD_OK || !may_be_full || rows_most > ROWS_MOST)
+			break;
+	}
+	for (unsigned i = 0; i < count; i++)
+		*at_ms = month_before(*at_ms);
 	return status;
 }
 
