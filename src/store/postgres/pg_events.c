@@ -216,7 +216,8 @@ static const char trim_range[] =
 	" gone AS (DELETE FROM subscription_history h USING log, bound"
 	" WHERE h.seq >= log.from_seq AND h.seq < bound.upto RETURNING 1),"
 	" noted AS (UPDATE subscription_event_log e SET trimmed_to = bound.upto,"
-	" trimmed_before = greatest(e.trimmed_before, $1::timestamptz)"
+	" trimmed_before = CASE WHEN EXISTS (SELECT 1 FROM gone)"
+	" THEN greatest(e.trimmed_before, $1::timestamptz) ELSE e.trimmed_before END"
 	" FROM log, bound WHERE e.id = 1 AND bound.upto > log.from_seq RETURNING 1)"
 	" SELECT (SELECT count(*) FROM gone),"
 	" coalesce((SELECT bound.upto = log.to_seq FROM log, bound), false)";
