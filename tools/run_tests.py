@@ -191,6 +191,24 @@ def run_files(name, report, pattern, env, options):
     return count_junit(report, code)
 
 
+def count_junit(report, code):
+    if not os.path.exists(report):
+        return failed("pytest broke off without a report")
+    total = Counts()
+    tree = ElementTree.parse(report).getroot()
+    for case in tree.iter("testcase"):
+        for line in (case.findtext("system-out") or "").splitlines():
+            if "TD_LONG" in line or "shortened" in line:
+                print(f"{case.get('name')}: {line.strip()}", flush=True)
+    for suite in tree.iter("testsuite"):
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped = int(suite.get("skipped", 0))
+        total.add(Counts(int(suite.get("tests", 0)) - bad - skipped, bad, skipped))
+    if code != 0 and total.failed == 0:
+        total.failed = 1
+    return total
+
+
 def run_pytest(name, pattern, kinds=None, alone=(), together=True):
     """As many files `together` as there are processors: mostly they wait. `alone`: files that measure,
     and so run by themselves, before the others."""

@@ -13,7 +13,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 # pylint: disable=wrong-import-position
 import cassandra_server  # noqa: E402
 from cql_bytes import STARTUP  # noqa: E402
-from fake_cassandra import CLOSE, INT, RESET, FakeCassandra, error, rows  # noqa: E402
+from fake_cassandra import CLOSE, RESET, FakeCassandra, error, rows  # noqa: E402
+from fake_tables import INT  # noqa: E402
 
 PROBE = os.path.join(os.path.dirname(executable()), "tests", "integration", "cql_probe")
 FORMS = [(version, form) for version in ("4", "5") for form in ("plain", "lz4")]

@@ -23,9 +23,9 @@ from cql_bytes import (  # noqa: E402
     BATCH, COMPRESSED, EVENT, EXECUTE, OPTIONS, PREPARE, QUERY, REGISTER, RESULT, STARTUP, CqlClient,
     CqlError, Reader, envelope, long_string, string, string_list, string_map)
 from fake_cassandra import (  # noqa: E402
-    CLOSE, INT, RESET, SILENCE, TEXT, VOID, Answer, FakeCassandra, FakeCluster, error, rows,
+    CLOSE, RESET, SILENCE, TEXT, VOID, Answer, FakeCassandra, FakeCluster, error, rows,
     schema_change, schema_changed, status_change, topology_change)
-from fake_tables import BIGINT  # noqa: E402
+from fake_tables import BIGINT, INT  # noqa: E402
 
 
 @pytest.fixture

@@ -80,9 +80,9 @@ def test_every_problem_of_the_table_is_listed(document):
 
 def resolve(document, schema):
     while "$ref" in schema:
+        found = document
         for part in schema["$ref"].removeprefix("#/").split("/"):
-            document_part = document if part == "components" else found
-            found = document_part[part]
+            found = found[part]
         schema = found
     return schema
 

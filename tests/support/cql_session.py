@@ -7,7 +7,6 @@
 """
 
 import dataclasses
-import os
 import re
 import subprocess
 import threading

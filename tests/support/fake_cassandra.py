@@ -29,7 +29,7 @@ from cql_bytes import (
     AUTH_RESPONSE, AUTH_SUCCESS, AUTHENTICATE, BATCH, ERROR, EVENT, EXECUTE, OPCODES, OPTIONS,
     PAYLOAD, PREPARE, QUERY, READY, REGISTER, RESULT, STARTUP, SUPPORTED, TRACING, WARNINGS, Reader,
     Stream, bytes_map, data_bytes, envelope, string, string_list, string_multimap)
-from fake_tables import BLOB, INT, TEXT, metadata  # noqa: F401
+from fake_tables import BLOB, TEXT, metadata
 from tcp_proxy import POLL_SECONDS, Fake, close_hard
 
 VOID = struct.pack(">i", 1)
