@@ -9,13 +9,18 @@
 
 static const struct {
 	enum connect_pace pace;
-	const char *layer, *words;
+	const char *name, *layer, *words;
 } classes[CONNECT_CLASS_COUNT] = {
 #define CONNECT_CLASS_ROW(name, pace, layer, words) \
-	[CONNECT_##name] = {CONNECT_##pace, layer, words},
+	[CONNECT_##name] = {CONNECT_##pace, #name, layer, words},
 	CONNECT_CLASS_MAP(CONNECT_CLASS_ROW)
 #undef CONNECT_CLASS_ROW
 };
+
+const char *connect_class_name(enum connect_class class)
+{
+	return classes[class].name;
+}
 
 enum connect_pace connect_class_pace(enum connect_class class)
 {

@@ -54,6 +54,7 @@ struct connect_failure {
 			     refused (errno 111)" */
 };
 
+const char *connect_class_name(enum connect_class class); /* "REFUSED" */
 enum connect_pace connect_class_pace(enum connect_class class);
 const char *connect_class_layer(enum connect_class class);
 const char *connect_class_words(enum connect_class class);

@@ -379,6 +379,9 @@ void connect_supervisor_get_health(struct connect_supervisor *s, struct connect_
 		ret_health->next_attempt_in_ms = s->next_attempt_ms > now
 							 ? (int64_t)(s->next_attempt_ms - now)
 							 : 0;
+	ret_health->reconnects = s->health.successes > 0 ? s->health.successes - 1 : 0;
+	int64_t lost_ms = td_clock_wall_ms(s->config.clock) - s->health.since_ms;
+	ret_health->lost_ms = s->health.state == CONNECT_IS_DOWN && lost_ms > 0 ? lost_ms : 0;
 	td_lock_give(&s->lock);
 }
 

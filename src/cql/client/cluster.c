@@ -219,7 +219,7 @@ static void check_dc(struct cql_cluster *cluster, const struct cql_view *m)
 	(void)td_err_set(&err, TD_NOTFOUND,
 		"no node is in the local data centre \"%s\": those of the cluster are in %s",
 		cluster->local_dc, text != NULL ? text : "others");
-	cql_failures_add(&cluster->hub->failures, label, CQL_FAILURE_DATA_CENTRE, &err);
+	cql_hub_note_failed(cluster->hub, label, CQL_FAILURE_DATA_CENTRE, &err);
 	td_buf_done(&dcs);
 }
 

@@ -149,7 +149,7 @@ static void note_failure(struct cql_control *control, const char *address, enum 
 	const struct td_err *err)
 {
 	control->failure = failure;
-	cql_failures_add(&control->hub->failures, address, failure, err);
+	cql_hub_note_failed(control->hub, address, failure, err);
 }
 
 static void fail_lookup(struct cql_control_try *try, const struct td_err *err)
@@ -386,7 +386,7 @@ static void on_ready(void *ctx, struct cql_conn *conn)
 	control->has_seen = false;
 	control->has_no_peers_v2 = false;
 	end_tries(control);
-	cql_failures_remove(&hub->failures, cql_conn_address(conn));
+	cql_hub_note_ready(hub, cql_conn_address(conn));
 	/* One that was cut would be no other node's name. */
 	if (hub->cluster_name[0] == '\0' &&
 		strlen(cql_conn_cluster_name(conn)) < CQL_CLUSTER_NAME_SIZE - 4)

@@ -36,6 +36,12 @@ enum cql_failure {
 #undef CQL_FAILURE_ENUM
 };
 
+enum {
+#define CQL_FAILURE_ONE(name, is_setting, words) +1
+	CQL_FAILURE_COUNT = 0 CQL_FAILURE_MAP(CQL_FAILURE_ONE)
+#undef CQL_FAILURE_ONE
+};
+
 /* "TLS_REFUSED"; static storage. */
 const char *cql_failure_name(enum cql_failure failure);
 

@@ -72,6 +72,21 @@ void cql_hub_note_closed(struct cql_hub *hub)
 		hub->closed(hub);
 }
 
+void cql_hub_note_ready(struct cql_hub *hub, const char *address)
+{
+	cql_failures_remove(&hub->failures, address);
+	if (hub->config->counts != NULL)
+		atomic_fetch_add(&hub->config->counts->made, 1);
+}
+
+void cql_hub_note_failed(struct cql_hub *hub, const char *address, enum cql_failure failure,
+	const struct td_err *err)
+{
+	cql_failures_add(&hub->failures, address, failure, err);
+	if (hub->config->counts != NULL && failure != CQL_FAILURE_LOST)
+		atomic_fetch_add(&hub->config->counts->failed[failure], 1);
+}
+
 unsigned cql_hub_pause_ms(
 	const struct cql_hub *hub, struct cql_backoff *backoff, enum cql_failure failure)
 {

@@ -47,6 +47,13 @@ enum td_status cql_hub_open(struct cql_hub *hub, const struct cql_wish *wish,
 	struct cql_conn **ret_conn, struct td_err *err) TD_MUST_CHECK;
 void cql_hub_note_closed(struct cql_hub *hub);
 
+/* One is ready; its address has failed no more. */
+void cql_hub_note_ready(struct cql_hub *hub, const char *address);
+
+/* An attempt was in vain, or one that was ready has ended: as cql_failures_add(). */
+void cql_hub_note_failed(struct cql_hub *hub, const char *address, enum cql_failure failure,
+	const struct td_err *err);
+
 /* How long to wait after a failure of this kind. */
 struct cql_backoff;
 unsigned cql_hub_pause_ms(

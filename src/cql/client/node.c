@@ -53,7 +53,7 @@ static void on_ready(void *ctx, struct cql_conn *conn)
 	node->ready_count++;
 	slot->version_most = node->hub->config->version_most;
 	node->failure = CQL_FAILURE_NONE;
-	cql_failures_remove(&node->hub->failures, node->text);
+	cql_hub_note_ready(node->hub, node->text);
 	if (node->ready_count > 1)
 		return;
 	node->is_down_told = false;
@@ -73,7 +73,7 @@ static void retry_later(struct cql_node *node)
 static void note_failure(struct cql_node *node, enum cql_failure failure, const struct td_err *err)
 {
 	node->failure = failure;
-	cql_failures_add(&node->hub->failures, node->text, failure, err);
+	cql_hub_note_failed(node->hub, node->text, failure, err);
 	if (node->ready_count > 0 || node->is_down_told)
 		return;
 	node->is_down_told = true;

@@ -299,10 +299,27 @@ static void pay_visit(struct visit *visit, cql_task_fn *run)
 	td_lock_done(&visit->lock);
 }
 
+/* When the oldest of the connections that are ready became so; UINT64_MAX: none is. */
+static uint64_t oldest_ready_ms(const struct cql_cluster *cluster)
+{
+	uint64_t oldest_ms = UINT64_MAX;
+	if (cql_control_conn(&cluster->control) != NULL)
+		oldest_ms = cluster->control.ready_ms;
+	for (size_t i = 0; i < cluster->node_count; i++) {
+		for (size_t k = 0; k < CQL_NODE_CONNECTIONS_MOST; k++) {
+			const struct cql_node_slot *slot = &cluster->nodes[i]->slots[k];
+			if (slot->is_ready && slot->ready_ms < oldest_ms)
+				oldest_ms = slot->ready_ms;
+		}
+	}
+	return oldest_ms;
+}
+
 static void describe(struct cql_session *session, struct cql_session_state *state)
 {
 	const struct cql_cluster *cluster = &session->cluster;
 	const struct cql_conn *control = cql_control_conn(&cluster->control);
+	uint64_t oldest_ms = oldest_ready_ms(cluster);
 	*state = (struct cql_session_state){
 		.nodes_up = cql_cluster_nodes_up(cluster),
 		.in_flight = session->executor.count - session->executor.waiting,
@@ -310,6 +327,8 @@ static void describe(struct cql_session *session, struct cql_session_state *stat
 		.version = control != NULL ? cql_conn_version(control) : 0,
 	};
 	state->is_ready = state->nodes_up > 0;
+	if (oldest_ms != UINT64_MAX)
+		state->oldest_ms = cql_loop_now_ms(session->loop) - oldest_ms;
 	td_lock_take(&session->lock);
 	state->rounds_lost = session->rounds_lost;
 	td_lock_give(&session->lock);

@@ -19,6 +19,7 @@
 #include "cql/protocol/request.h"
 #include "cql/protocol/result.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,13 @@ struct cql_notice {
 	const char *address;      /* "10.0.0.1:9042", or "" */
 	enum cql_failure failure; /* why; CQL_FAILURE_NONE where nothing failed */
 	const char *text;         /* a sentence, or "" */
+};
+
+/* What became of connections, for metrics; zeroed at first. Every session that is given it adds to
+ * it, and any thread may read it. */
+struct cql_counts {
+	_Atomic uint64_t made;                      /* became ready */
+	_Atomic uint64_t failed[CQL_FAILURE_COUNT]; /* attempts in vain; none of a ready one's end */
 };
 
 /* All is copied by cql_session_open(). */
@@ -84,6 +92,8 @@ struct cql_session_config {
 	unsigned agreement_ms;         /* for the nodes to agree on a changed schema */
 	unsigned speculative_ms; /* until an idempotent request is sent to a second node, too, and
 				    a third; 0: never */
+
+	struct cql_counts *counts; /* NULL: nobody counts. Borrowed as tls is */
 
 	/* May be NULL. */
 	void (*notice)(void *ctx, const struct cql_notice *notice);
@@ -139,6 +149,7 @@ struct cql_session_state {
 	size_t nodes;       /* known in the local data centre */
 	size_t nodes_up;    /* of them */
 	size_t connections; /* ready ones, the control connection included */
+	uint64_t oldest_ms; /* the age of the oldest of them; 0 where there is none */
 	size_t in_flight, waiting;
 	unsigned rounds_lost; /* how often every address was tried in vain, from the opening on */
 	enum cql_version version; /* of the control connection; 0: there is none */

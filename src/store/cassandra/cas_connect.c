@@ -83,6 +83,7 @@ static enum td_status open_session(struct cas_store *s, const char *keyspace, co
 	config.connect_ms = timeout_ms - timeout_ms / 5;
 	config.request_ms = (unsigned)s->config.store_timeout_ms;
 	config.notice = tells ? take_notice : NULL;
+	config.counts = tells ? &s->counts : NULL;
 	config.ctx = s;
 	return cql_session_open(&config, ret_session, err);
 }
@@ -137,6 +138,7 @@ static enum td_status fail_with(struct cas_store *s, enum connect_class class, c
 		failure->address, sizeof(failure->address), "%.280s:%u", host->name, host->port);
 	(void)snprintf(failure->reason, sizeof(failure->reason), "connect to %.200s: %.150s",
 		failure->address, why);
+	atomic_fetch_add(&s->failed_before[class], 1);
 	failures->count = 1;
 	return TD_UNAVAILABLE;
 }

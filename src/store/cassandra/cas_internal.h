@@ -32,6 +32,9 @@ struct cas_store {
 	store_changed_fn *told;         /* guarded by lock */
 	void *told_ctx;                 /* guarded by lock */
 
+	struct cql_counts counts; /* of the sessions that serve operations */
+	_Atomic uint64_t failed_before[CONNECT_CLASS_COUNT]; /* attempts that opened none */
+
 	/* The supervisor's. */
 	bool was_up;
 	uint8_t password_mark[TD_SHA256_SIZE]; /* of the one that the session has */
@@ -45,6 +48,11 @@ enum td_status cas_make_tls(struct cas_store *s, struct td_err *err) TD_MUST_CHE
 /* The session, which stays until cas_let_go(). NULL: there is none. */
 struct cql_session *cas_hold(struct cas_store *s) TD_MUST_CHECK;
 void cas_let_go(struct cas_store *s);
+
+/* ---- cas_counts.c: what /metrics and /readyz?verbose tell of connections */
+
+/* store_class's get_connections. Any thread. */
+bool cas_get_connections(struct store *store, struct store_connections *ret);
 
 /* ---- cas_connect.c */
 

@@ -193,6 +193,7 @@ static void on_destroy(struct store *store)
 static const struct store_class cas_class = {
 	.submit = on_submit,
 	.get_health = on_get_health,
+	.get_connections = cas_get_connections,
 	.set_changed = on_set_changed,
 	.each_lane = on_each_lane,
 	.expire = on_expire,

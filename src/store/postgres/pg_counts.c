@@ -6,12 +6,6 @@ static uint64_t now_ms(void)
 	return td_clock_mono_ns() / 1000000u;
 }
 
-static const char *const class_names[CONNECT_CLASS_COUNT] = {
-#define CLASS_NAME(name, pace, layer, words) [CONNECT_##name] = #name,
-	CONNECT_CLASS_MAP(CLASS_NAME)
-#undef CLASS_NAME
-};
-
 _Static_assert(CONNECT_CLASS_COUNT <= STORE_FAILURES_MOST, "store_connections has a row for each");
 
 void pg_note_open(struct pg_store *s, enum pg_holder holder)
@@ -51,16 +45,13 @@ bool pg_get_connections(struct store *store, struct store_connections *ret)
 	connect_supervisor_get_health(s->supervisor, &health);
 	*ret = (struct store_connections){
 		.made = atomic_load(&s->counts.made),
-		.reconnects = health.successes > 0 ? health.successes - 1 : 0,
+		.reconnects = health.reconnects,
+		.lost_ms = health.lost_ms,
 		.failure_count = CONNECT_CLASS_COUNT,
 	};
 	put_open(s, ret);
-	if (health.state == CONNECT_IS_DOWN)
-		ret->lost_ms = td_clock_wall_ms(s->base.clock) - health.since_ms;
-	if (ret->lost_ms < 0)
-		ret->lost_ms = 0;
 	for (unsigned i = 0; i < CONNECT_CLASS_COUNT; i++)
 		ret->failures[i] = (struct store_failures){
-			class_names[i], atomic_load(&s->counts.failed[i])};
+			connect_class_name((enum connect_class)i), atomic_load(&s->counts.failed[i])};
 	return true;
 }
