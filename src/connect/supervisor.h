@@ -71,8 +71,8 @@ struct connect_health {
 	int64_t since_ms;           /* wall clock */
 	int64_t next_attempt_in_ms; /* -1: none is planned */
 	uint64_t attempts, successes;
-	uint64_t reconnects; /* of the successes: after a loss */
-	int64_t lost_ms;     /* since the loss, while it is DOWN; else 0 */
+	uint64_t reconnects;         /* of the successes: after a loss */
+	int64_t lost_ms;             /* since the loss, while it is DOWN; else 0 */
 	struct connect_failure last; /* reason[0] is NUL where nothing failed yet */
 };
 

@@ -4,6 +4,7 @@
  *   open NAME=VALUE…       points=HOST:PORT,…, ca=FILE and members of struct cql_session_config
  *   wait MS | agree MS     wait STATUS TEXT | agree STATUS TEXT
  *   state                  state ready=1 nodes=1 up=1 connections=2 flight=0 waiting=0 version=5 …
+ *   counts                 counts made=N CLASS=N…, of those that are not 0
  *   report                 report TEXT
  *   failures               failure CLASS TIMES TEXT, for each; then: failures
  *   statement NAME CQL
@@ -22,6 +23,7 @@
 #include "cql/cql.h"
 #include "work/lock.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +50,7 @@ struct item {
 static struct {
 	struct cql_session *session;
 	struct cql_tls *tls; /* NULL: none */
+	struct cql_counts counts;
 	struct named statements[NAMES_MOST];
 	char *words[WORDS_MOST];
 	size_t count;
@@ -196,6 +199,7 @@ static void open_session(void)
 	config.keyspace = find("keyspace");
 	config.local_dc = find("dc");
 	config.notice = on_notice;
+	config.counts = &probe.counts;
 	take_numbers(&config);
 	if (!take_tls(&config))
 		return;
@@ -216,10 +220,22 @@ static void print_state(void)
 {
 	struct cql_session_state s;
 	cql_session_state(probe.session, &s);
-	(void)printf("state ready=%d nodes=%zu up=%zu connections=%zu flight=%zu waiting=%zu "
+	(void)printf("state ready=%d nodes=%zu up=%zu connections=%zu oldest=%" PRIu64
+		     " flight=%zu waiting=%zu "
 		     "version=%d dc=%s release=%s\n",
-		s.is_ready, s.nodes, s.nodes_up, s.connections, s.in_flight, s.waiting,
+		s.is_ready, s.nodes, s.nodes_up, s.connections, s.oldest_ms, s.in_flight, s.waiting,
 		(int)s.version, s.local_dc, s.release);
+}
+
+static void print_counts(void)
+{
+	(void)printf("counts made=%" PRIu64, atomic_load(&probe.counts.made));
+	for (unsigned i = 0; i < CQL_FAILURE_COUNT; i++) {
+		uint64_t failed = atomic_load(&probe.counts.failed[i]);
+		if (failed > 0)
+			(void)printf(" %s=%" PRIu64, cql_failure_name((enum cql_failure)i), failed);
+	}
+	(void)printf("\n");
 }
 
 static void print_report(void)
@@ -427,6 +443,8 @@ static void run_command(void)
 		wait_for(what[0] == 'a');
 	else if (strcmp(what, "state") == 0)
 		print_state();
+	else if (strcmp(what, "counts") == 0)
+		print_counts();
 	else if (strcmp(what, "report") == 0)
 		print_report();
 	else if (strcmp(what, "failures") == 0)

@@ -13,6 +13,8 @@ from conftest import ROOT, executable, wait_for
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 # pylint: disable=wrong-import-position
 import cassandra_server  # noqa: E402
+from store_numbers import store_numbers  # noqa: E402
+from tcp_proxy import Proxy  # noqa: E402
 
 PACKAGES = "/user-subscription/packages"
 AWAY = "127.0.0.1:1"  # nothing listens there
@@ -171,6 +173,45 @@ def test_cassandra_away_and_back(start_server, tmp_path, env, up, pg_database):
         wait_for(lambda: "new" in by_slug(other), 10, "the new package")
         assert one.log.count("content that was kept") == 1
         assert "Cassandra service initialized successfully" in one.log
+
+
+def test_connections_losses_and_failures_are_in_metrics_and_health(start_server, tmp_path, env, cluster):
+    def numbers():
+        return store_numbers(client, "cassandra")
+
+    def connections():
+        return health(client)["checks"]["cassandra"]["connections"]
+
+    with Proxy(cluster.port, target_host=cluster.nodes[0].address) as proxy:
+        server = start_server.ready(
+            tmp_path, env={**env, "CASSANDRA_CONTACT_POINTS": f"127.0.0.1:{proxy.port}"})
+        client = server.client()
+        wait_for(lambda: numbers()["connections"] == 2, 20, "the node's and the one that hears of changes")
+        first = numbers()
+        assert first["up"] == 1 and first["connects_total"] >= 2
+        assert first["reconnects_total"] == first["lost_seconds"] == connections()["failed"] == 0
+        assert len([name for name in first if " " in name]) >= 19
+        assert store_numbers(client, "postgresql")["connections"] >= 1
+        wait_for(lambda: numbers()["oldest_connection_seconds"] > 0.2, 10, "it to grow older")
+        proxy.set("refuse")
+        proxy.cut()
+        wait_for(lambda: numbers()["connect_failures_total refused"] >= 2, 20, "two refusals")
+        wait_for(lambda: connections()["lost_seconds"] >= 1, 20, "a second to pass")
+        away = numbers()
+        assert away["up"] == away["connections"] == away["oldest_connection_seconds"] == 0
+        # The end of a connection that was used is no attempt.
+        assert [name for name, number in away.items() if "failures" in name and number > 0] == [
+            "connect_failures_total refused"]
+        proxy.set("pass")
+        wait_for(lambda: numbers()["up"] == 1, 20, "it to be back")
+        wait_for(lambda: numbers()["connections"] == 2, 20, "both connections")
+        again, told = numbers(), connections()
+        assert again["reconnects_total"] == told["reconnects"] == 1
+        assert again["lost_seconds"] == told["lost_seconds"] == 0
+        assert again["connects_total"] == told["made"] >= first["connects_total"] + 2
+        assert told["failed"] >= 2 and told["open"] == 2
+        client.close()
+        server.stop()
 
 
 def test_without_anything_kept_the_start_fails_when_the_schedule_is_used_up(start_server, tmp_path, env):

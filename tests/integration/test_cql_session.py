@@ -520,9 +520,14 @@ def test_all_addresses_in_vain_are_told_and_waiting_goes_on(fake):
             assert "nowhere.invalid:9042" in text
         classes = {name for name, _, _ in s.failures()}
         assert classes == {"REFUSED", "BOOTSTRAPPING", "NAME"}
+        counts = s.counts()
+        assert counts.pop("made") == 0 and set(counts) == classes and min(counts.values()) >= 2
+        assert s.state()["oldest"] == "0"
         assert s.wait(1)[0] in ("TIMEOUT", "UNAVAILABLE", "NOTFOUND")
         fake.rules.clear()
         wait_for(lambda: s.wait()[0] == "OK", LIMIT, "a connection")
+        assert s.counts()["made"] == 2
+        wait_for(lambda: int(s.state()["oldest"]) > 100, LIMIT, "the connections to grow older")
 
 
 def test_a_wait_that_ends_says_what_is_known_so_far():
@@ -554,6 +559,7 @@ def test_a_version_that_is_listed_and_not_taken_falls_back(fake, connections):
         assert s.state()["version"] == "4"
         assert s.run(text="SELECT a FROM t").status == "OK"
         assert s.failures() == []
+        assert s.counts() == {"made": 1 + connections}
 
 
 def test_a_node_that_joins_is_found_within_a_second_of_its_event(cluster):

@@ -12,6 +12,7 @@ from conftest import LONG, ROOT, wait_for
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 # pylint: disable=wrong-import-position
 from pg_server import PgServer, url  # noqa: E402
+from store_numbers import store_numbers  # noqa: E402
 from tcp_proxy import Proxy  # noqa: E402
 
 LIST = "/user-subscription/packages"
@@ -187,13 +188,7 @@ def test_a_secrets_file_that_vanishes_is_named_and_may_come_back(start_server, t
 # ---- what is told of connections ----
 
 def numbers(client):
-    """The metrics of the store: {"name": number} and {"name class": number}."""
-    lines = [line for line in client.get("/metrics").text.splitlines()
-             if line.startswith("tools_dashboard_store_")]
-    assert all('store="postgresql"' in line for line in lines)
-    word = lambda line: line.split("{")[0][len("tools_dashboard_store_"):] + (
-        " " + line.split('class="')[1].split('"')[0] if "class=" in line else "")
-    return {word(line): float(line.split()[-1]) for line in lines}
+    return store_numbers(client, "postgresql")
 
 
 def test_connections_losses_and_failures_are_in_metrics_and_readyz(start_server, tmp_path,

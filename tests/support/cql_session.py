@@ -131,6 +131,12 @@ class Session:
         self.say("state")
         return dict(pair.split("=", 1) for pair in self.line("state ").split(" ")[1:])
 
+    def counts(self):
+        """{"made": N}, and {CLASS: N} of attempts in vain."""
+        self.say("counts")
+        return {name: int(number) for name, number in
+                (pair.split("=") for pair in self.line("counts ").split(" ")[1:])}
+
     def report(self):
         self.say("report")
         return self.line("report ")[len("report "):]

@@ -53,8 +53,9 @@ struct cql_notice {
 /* What became of connections, for metrics; zeroed at first. Every session that is given it adds to
  * it, and any thread may read it. */
 struct cql_counts {
-	_Atomic uint64_t made;                      /* became ready */
-	_Atomic uint64_t failed[CQL_FAILURE_COUNT]; /* attempts in vain; none of a ready one's end */
+	_Atomic uint64_t made; /* became ready */
+	_Atomic uint64_t
+		failed[CQL_FAILURE_COUNT]; /* attempts in vain; none of a ready one's end */
 };
 
 /* All is copied by cql_session_open(). */

@@ -52,6 +52,7 @@ bool pg_get_connections(struct store *store, struct store_connections *ret)
 	put_open(s, ret);
 	for (unsigned i = 0; i < CONNECT_CLASS_COUNT; i++)
 		ret->failures[i] = (struct store_failures){
-			connect_class_name((enum connect_class)i), atomic_load(&s->counts.failed[i])};
+			connect_class_name((enum connect_class)i),
+			atomic_load(&s->counts.failed[i])};
 	return true;
 }

@@ -365,6 +365,7 @@ static void test_supervisor_tells_what_is_new(void **state)
 {
 	struct world *w = *state;
 	struct number second = {.world = w, .wanted = 2}, third = {.world = w, .wanted = 3};
+	struct connect_health health;
 	begin_connected(w, 0);
 	lose(w, CONNECT_REFUSED, 10);
 	wait_for_attempts(w, 4);
@@ -373,11 +374,17 @@ static void test_supervisor_tells_what_is_new(void **state)
 	assert_true(wait_until(told_of, &second, LIMIT_MS));
 	atomic_store(&w->takes_ms, 30000);
 	assert_true(wait_until(told_of, &third, LIMIT_MS));
+	connect_supervisor_get_health(w->supervisor, &health);
+	assert_true(health.lost_ms >= 30000);
+	assert_int_equal(health.reconnects, 0);
 	atomic_store(&w->breaks, false);
 	atomic_store(&w->fails_as, NOTHING);
 	assert_true(wait_until(is_up_again, w, LIMIT_MS));
 	assert_true(atomic_load(&w->away_ms) >= 30000);
 	assert_int_equal(atomic_load(&w->lost), 1);
+	connect_supervisor_get_health(w->supervisor, &health);
+	assert_int_equal(health.lost_ms, 0);
+	assert_int_equal(health.reconnects, 1);
 	end(w);
 }
 
