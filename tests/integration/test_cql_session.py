@@ -603,6 +603,16 @@ def test_up_is_tried_at_once(cluster):
         wait_for(lambda: s.state()["up"] == "3", SLACK, "the node that is up")
 
 
+def test_the_oldest_connection_stays_so_where_others_are_replaced(cluster):
+    with ready(cluster) as s:
+        made, oldest = s.counts()["made"], int(s.state()["oldest"])
+        wait_for(lambda: int(s.state()["oldest"]) >= oldest + 500, LIMIT, "them to grow older")
+        cluster.nodes[0].cut()  # the control connection's, too
+        wait_for(lambda: s.counts()["made"] >= made + 2 and s.state()["connections"] == "4", LIMIT, "new ones")
+        assert int(s.state()["oldest"]) >= 500
+        assert s.counts() == {"made": made + 2}
+
+
 def test_nodes_leave_when_several_looks_have_missed_them(cluster):
     with ready(cluster, refresh_ms=50) as s:
         for node in cluster.nodes:
