@@ -72,6 +72,8 @@ CREATE TABLE subscription_event_log (
 	trimmed_to bigint NOT NULL DEFAULT 0,
 	trimmed_before timestamptz NOT NULL DEFAULT '-infinity'
 );
+-- When the oldest trimmed row was written, of a user who has any from before he was here: brought from elsewhere.
+ALTER TABLE users ADD COLUMN history_from timestamptz;
 
 CREATE FUNCTION tools_dashboard_history_to_outbox() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -308,6 +308,29 @@ static void test_event_log_alone_has_what_was_trimmed(void **state)
 	store_op_free(op);
 }
 
+/* Brought from elsewhere, it may be older than its user. */
+static void test_event_log_has_what_is_older_than_its_user(void **state)
+{
+	struct contract *c = *state;
+	selling_prepare(c);
+	start(c);
+	make_users(c, 1, 2);
+	pgdb_exec(c->db, "UPDATE users SET created_at = created_at + interval '300 days'");
+	struct store_op *op = take(c->store, 100, CONTRACT_NOW);
+	const int64_t told[] = {op->out.history[0].seq, op->out.history[1].seq};
+	store_op_free(op);
+	done(c, told, 1);
+	assert_int_equal(trim(c, CONTRACT_NOW + 5, 100), 1);
+	op = selling_history(c, "u1", 10, 0);
+	assert_int_equal(op->out.history_count, 0);
+	assert_int_equal(op->out.trimmed.from_ms, CONTRACT_NOW);
+	assert_int_equal(op->out.trimmed.to_ms, CONTRACT_NOW + 5);
+	store_op_free(op);
+	op = selling_history(c, "u2", 10, 0);
+	assert_int_equal(op->out.trimmed.to_ms, 0);
+	store_op_free(op);
+}
+
 /* Two processes take everything, each row once. */
 static void test_event_takers_share(void **state)
 {
@@ -349,6 +372,7 @@ int pgdb_run_events(void)
 		CONTRACT_TEST(test_event_trimming_leaves_no_hole),
 		CONTRACT_TEST(test_event_trimming_goes_over_gaps),
 		CONTRACT_TEST(test_event_log_alone_has_what_was_trimmed),
+		CONTRACT_TEST(test_event_log_has_what_is_older_than_its_user),
 		CONTRACT_TEST(test_event_takers_share),
 	};
 	return cmocka_run_group_tests_name("postgresql events", tests, NULL, NULL);

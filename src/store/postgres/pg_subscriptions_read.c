@@ -222,9 +222,10 @@ enum td_status pg_history_list(
 	op->out.history_count = op->out.bad_row_count = 0;
 	op->out.trimmed = (struct store_span){0, 0};
 	enum td_status status = pg_sql_run(l, limit,
-		"SELECT u.id, " PG_SQL_HISTORY ", u.created_at, e.trimmed_before FROM users u"
+		"SELECT u.id, " PG_SQL_HISTORY ", least(u.created_at, u.history_from),"
+		" e.trimmed_before FROM users u"
 		" LEFT JOIN subscription_event_log e ON e.id = 1 AND e.trimmed_to > 0"
-		" AND e.trimmed_before > u.created_at"
+		" AND e.trimmed_before > least(u.created_at, u.history_from)"
 		" LEFT JOIN LATERAL (SELECT * FROM subscription_history h"
 		" WHERE h.user_id = u.id AND h.seq < $2::bigint ORDER BY h.seq DESC"
 		" LIMIT $3::bigint) h ON true WHERE u.id = $1 ORDER BY h.seq DESC",
