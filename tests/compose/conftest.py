@@ -114,6 +114,14 @@ class Stack:
                 for bindings in (one["NetworkSettings"]["Ports"] or {}).values()
                 for binding in bindings or []}
 
+    def doctor(self, container):
+        """What `doctor` says in it: its report, and by id the checks that fail."""
+        done = self.engine.docker("exec", container, "tools-dashboard", "doctor", "--json")
+        report = json.loads(done.stdout)
+        found = {check["id"]: check for check in report["checks"] if check["status"] == "fail"}
+        assert done.returncode == (6 if found else 0), done.stderr
+        return report, found
+
     def remove(self):
         self.shell(f"docker-compose -f {self.file} down -v --remove-orphans -t 5")
 

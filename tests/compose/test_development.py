@@ -11,7 +11,7 @@ import engine as engines
 
 # They change the host: what they say is checked, and they are not run.
 HOST_COMMANDS = ("sudo sysctl -w vm.max_map_count=1048575",
-                 "echo 'vm.max_map_count=1048575' | sudo tee -a /etc/sysctl.conf")
+                 'echo "vm.max_map_count=1048575" | sudo tee -a /etc/sysctl.conf')
 STEPS = document.steps("Verification", "Troubleshooting")
 
 
@@ -28,6 +28,28 @@ def test_the_document_says_what_happens(stack, step):
 
 def test_a_browser_gets_from_the_prices_to_an_account(stack):
     stack.visit("http://localhost")
+
+
+def test_doctor_in_a_container_says_which_database_is_away(stack):
+    """A container that is stopped has no name any more; one that is paused answers nothing."""
+    report, found = stack.doctor("back-api")
+    assert found == {} and report["in_container"]
+    maps = next(check for check in report["checks"] if check["id"] == "host.max_map_count")
+    with open("/proc/sys/vm/max_map_count", encoding="ascii") as file:
+        enough = int(file.read()) >= 1048575
+    assert enough or all(line in maps["fix"] for line in HOST_COMMANDS), maps
+    for service, layer in (("postgresql", "postgres"), ("cassandra", "cassandra")):
+        stack.compose(f"pause {service}")
+        try:
+            found = stack.doctor("back-api")[1]
+            assert list(found) == [f"{layer}.protocol"] and found[f"{layer}.protocol"]["fix"], found
+        finally:
+            stack.compose(f"unpause {service}")
+    stack.compose("stop postgresql")
+    found = stack.doctor("back-api")[1]
+    assert list(found) == ["postgres.dns"] and "postgresql" in found["postgres.dns"]["cause"], found
+    stack.compose("start postgresql")
+    stack.until(lambda: stack.doctor("back-api")[1] == {}, 60, "that doctor finds all well")
 
 
 def test_the_ports_are_open_on_loopback_alone(stack):

@@ -119,6 +119,24 @@ def test_nothing_but_the_proxy_can_be_reached_from_outside(stack):
     assert {port for _, port in stack.published()} == {80, 8100}
 
 
+def test_the_proxy_alone_is_believed_what_it_says_of_others(stack):
+    """The page's addresses of itself are https where whoever may say so says so."""
+    words = ("exec 3<>/dev/tcp/back-api/8100; printf 'GET /pricing HTTP/1.0\\r\\nHost: shop.test\\r\\n"
+             "X-Forwarded-Proto: https\\r\\n\\r\\n' >&3; cat <&3")
+    for name, scheme in (("proxy", "https"), ("cassandra", "http")):
+        answer = stack.engine.docker("exec", name, "bash", "-c", words).stdout
+        assert f"<{scheme}://shop.test/pricing>" in answer, (name, answer[:2000])
+
+
+def test_doctor_in_a_container_finds_all_well_and_tells_no_password(stack, passwords):
+    for name in ("back-api_1", "back-postgres-service", "back-cassandra"):
+        one = stack.containers()[name]["Id"]
+        report, found = stack.doctor(one)
+        assert found == {} and report["in_container"], found
+        text = stack.engine.docker("exec", one, "tools-dashboard", "doctor").stdout
+        assert secret_in(text + json.dumps(report), passwords) == []
+
+
 def test_the_role_that_everybody_knows_is_locked_and_ours_is_no_administrator(stack, passwords):
     def cqlsh(user, password, words):
         return stack.engine.docker("exec", "cassandra", "cqlsh", "-u", user, "-p", password, "-e", words)

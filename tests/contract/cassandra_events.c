@@ -125,6 +125,32 @@ static void test_event_told_twice_is_there_once(void **state)
 	tell(c, rows, 0);
 }
 
+/* A server refuses batches over several partitions that are larger than 50 KiB: texts that another
+ * client wrote may be. */
+static void test_event_of_any_size_is_told(void **state)
+{
+	struct contract *c = *state;
+	static char large[60000], reason[1001];
+	struct store_history rows[20];
+	static char ids[TD_ARRAY_LEN(rows)][16];
+	memset(large, 'x', sizeof(large));
+	memset(reason, 'y', sizeof(reason) - 1);
+	for (int i = 0; i < (int)TD_ARRAY_LEN(rows); i++) {
+		(void)snprintf(ids[i], sizeof(ids[i]), "e%d", i);
+		rows[i] = event_of(i + 1, SEPT_1 - 31 * (20 - i) * DAY_MS, ids[i]);
+		rows[i].reason = td_slice_str(reason);
+	}
+	rows[3].from_package = rows[4].from_package = td_slice(large, sizeof(large));
+	tell(c, rows, TD_ARRAY_LEN(rows));
+	struct store_op *op = list(c, 0, 100);
+	assert_int_equal(op->out.history_count, TD_ARRAY_LEN(rows));
+	for (int i = 0; i < (int)TD_ARRAY_LEN(rows); i++)
+		assert_true(td_slice_is(
+			op->out.history[i].id, ids[TD_ARRAY_LEN(rows) - 1 - (size_t)i]));
+	assert_int_equal(op->out.history[16].from_package.len, sizeof(large));
+	store_op_free(op);
+}
+
 /* From month to month, the newest first; a clock that was wrong around a month's end does not
  * change the order. */
 static void test_events_are_listed_in_the_order_of_writing(void **state)
@@ -211,6 +237,7 @@ int cassdb_run_events(void)
 	const struct CMUnitTest tests[] = {
 		CONTRACT_TEST(test_event_says_all_again),
 		CONTRACT_TEST(test_event_told_twice_is_there_once),
+		CONTRACT_TEST(test_event_of_any_size_is_told),
 		CONTRACT_TEST(test_events_are_listed_in_the_order_of_writing),
 		CONTRACT_TEST(test_event_lives_as_long_as_it_may),
 		CONTRACT_TEST(test_event_of_another_client_outside_the_rules_is_left_out),

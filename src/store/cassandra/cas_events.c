@@ -1,9 +1,13 @@
-/* Writes the event log: one row for each event, many requests under way at once. Key, time of
- * writing and the end of its life come from the event, so that one that is told twice is there once
- * and as it was. */
+/* Writes the event log: one row for each event, some rows with a request, many requests under way
+ * at once. Key, time of writing and the end of its life come from the event, so that one that is
+ * told twice is there once and as it was. */
 #include "store/cassandra/cas_internal.h"
 
-#define IN_FLIGHT_MOST 256
+#define IN_FLIGHT_MOST 64
+/* Rows of one request: a batch without a log, for they need not be there together. A server warns
+ * of batches over 5 KiB, and of those over more than ten partitions. */
+#define ROWS_MOST  8
+#define BYTES_MOST 4096
 /* A request that fails is told again with all others, so none is waited for very long: nor is it
  * when the process ends meanwhile. */
 #define STEP_MS 3000
@@ -16,6 +20,7 @@ struct telling;
 /* One request after another. */
 struct writer {
 	struct cql_query query;
+	struct cql_batch_entry rows[ROWS_MOST];
 	struct td_buf values;
 	struct telling *telling;
 };
@@ -82,15 +87,17 @@ static void bind_event(struct td_buf *b, const struct store_history *e, int64_t 
 	bind_optional(b, e->reason);
 	bind_optional(b, e->actor);
 	cql_bind_timestamp(b, e->created_at);
+	cql_bind_bigint(b, e->created_at > 0 ? e->created_at * 1000 : 1);
 	cql_bind_int(b, (int32_t)life_s);
 }
 
-#define VALUES 16
+#define VALUES 17
 
 static const char insert_text[] =
 	"INSERT INTO %s.subscription_events (user_id, month, seq, id, subscription_id, action,"
 	" from_package, to_package, from_cycle, to_cycle, price, currency, reason, actor,"
-	" created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TTL ?";
+	" created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	" USING TIMESTAMP ? AND TTL ?";
 
 /* The next event that has a life; NULL: none is left, or nothing more is to be sent. */
 static const struct store_history *take_next_locked(struct telling *t, int64_t *ret_life_s)
@@ -104,28 +111,65 @@ static const struct store_history *take_next_locked(struct telling *t, int64_t *
 	return NULL;
 }
 
-static bool fill(struct writer *w, const struct store_history *event, int64_t life_s)
+/* As many as go into one request; *ends has where each ends in the values. */
+static size_t bind_some_locked(struct writer *w, size_t ends[ROWS_MOST])
 {
+	size_t count = 0;
+	int64_t life_s = 0;
+	while (count < ROWS_MOST) {
+		const struct store_history *event = take_next_locked(w->telling, &life_s);
+		if (event == NULL)
+			break;
+		bind_event(&w->values, event, life_s);
+		if (count > 0 && w->values.len > BYTES_MOST) {
+			w->telling->next--; /* it is the next request's */
+			break;
+		}
+		ends[count++] = w->values.len;
+	}
+	return count;
+}
+
+static void put_rows(struct writer *w, const size_t ends[ROWS_MOST], size_t count)
+{
+	size_t from = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct td_slice bytes = td_slice(w->values.ptr + from, ends[i] - from);
+		w->rows[i] = (struct cql_batch_entry){
+			.statement = w->telling->insert, .values = {bytes, VALUES}};
+		from = ends[i];
+	}
+	/* A batch of one would only be refused sooner. */
+	w->query.statement = count == 1 ? w->telling->insert : NULL;
+	w->query.values = w->rows[0].values;
+	w->query.batch_count = count;
+}
+
+/* False: there is none, or what is wrong stands in `telling`. */
+static bool fill_locked(struct writer *w)
+{
+	struct telling *t = w->telling;
+	size_t ends[ROWS_MOST];
 	td_buf_reset(&w->values);
-	bind_event(&w->values, event, life_s);
-	w->query.values = (struct cql_values){.bytes = td_buf_slice(&w->values), .count = VALUES};
-	w->query.timestamp_us = event->created_at > 0 ? event->created_at * 1000 : 1;
-	w->query.timeout_ms = cas_time_left(w->telling->store, w->telling->op, STEP_MS);
-	return !w->values.failed && w->query.timeout_ms > 0;
+	size_t count = bind_some_locked(w, ends);
+	if (count == 0)
+		return false;
+	w->query.timeout_ms = cas_time_left(t->store, t->op, STEP_MS);
+	if (w->values.failed)
+		t->status = td_err_set(&t->err, TD_NOMEM, "no memory for events");
+	else if (w->query.timeout_ms == 0)
+		t->status = td_err_set(&t->err, TD_TIMEOUT, "no time is left for the events");
+	else
+		put_rows(w, ends, count);
+	return t->status == TD_OK;
 }
 
 /* False: this writer has ended. */
 static bool send_next(struct writer *w)
 {
 	struct telling *t = w->telling;
-	int64_t life_s = 0;
 	td_lock_take(&t->lock);
-	const struct store_history *event = take_next_locked(t, &life_s);
-	bool filled = event != NULL && fill(w, event, life_s);
-	if (event != NULL && !filled)
-		t->status = td_err_set(&t->err, w->values.failed ? TD_NOMEM : TD_TIMEOUT,
-			w->values.failed ? "no memory for an event"
-					 : "no time is left for the events");
+	bool filled = fill_locked(w);
 	td_lock_give(&t->lock);
 	if (filled)
 		cql_session_send(t->session, &w->query);
@@ -166,7 +210,8 @@ static void run_writers(struct telling *t, struct writer *writers, size_t count)
 	t->under_way = 1 + count;
 	for (size_t i = 0; i < count; i++) {
 		writers[i] = (struct writer){.query = CQL_QUERY_INIT, .telling = t};
-		writers[i].query.statement = t->insert;
+		writers[i].query.batch = writers[i].rows;
+		writers[i].query.batch_type = CQL_BATCH_UNLOGGED;
 		writers[i].query.consistency = t->store->config.consistency;
 		writers[i].query.is_idempotent = true;
 		writers[i].query.done = written;
@@ -185,7 +230,7 @@ static void run_writers(struct telling *t, struct writer *writers, size_t count)
 static enum td_status tell_all(struct telling *t)
 {
 	struct cas_call text;
-	size_t count = t->op->in.history_count;
+	size_t count = (t->op->in.history_count + ROWS_MOST - 1) / ROWS_MOST;
 	if (count > IN_FLIGHT_MOST)
 		count = IN_FLIGHT_MOST;
 	struct writer *writers = td_arena_array(&t->op->arena, count + 1, sizeof(*writers));
