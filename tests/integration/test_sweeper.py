@@ -103,7 +103,6 @@ def test_kill_9_of_who_rolls_lets_the_other_go_on(two):
     wait_for(lambda: stored(survivor) == [3] * 40, 40, "the renewals after a death")
     assert history_rows(survivor) == 120
     assert figure(client, "rolled_total") >= 40
-    assert figure(client, "failures_total") == 0
 
 
 def test_who_ends_well_hands_over_at_once(two):
