@@ -135,8 +135,8 @@ static void put_rows(struct writer *w, const size_t ends[ROWS_MOST], size_t coun
 	size_t from = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct td_slice bytes = td_slice(w->values.ptr + from, ends[i] - from);
-		w->rows[i] = (struct cql_batch_entry){
-			.statement = w->telling->insert, .values = {bytes, VALUES}};
+		w->rows[i] = (struct cql_batch_entry){.statement = w->telling->insert,
+			.values = {.bytes = bytes, .count = VALUES}};
 		from = ends[i];
 	}
 	/* A batch of one would only be refused sooner. */
