@@ -214,10 +214,11 @@ static bool start_up(struct connect_supervisor *s, struct connect_failures *fail
 	return true;
 }
 
-/* What reconnecting has told so far, so that the same reason is told once. */
+/* What reconnecting has told so far: each kind of reason once in a while, also where two of them
+ * take turns, as those of two addresses do. */
 struct outage {
-	uint64_t began_ms, told_ms;
-	char told[sizeof(((struct connect_failure *)0)->reason)];
+	uint64_t began_ms;
+	uint64_t due_ms[CONNECT_CLASS_COUNT]; /* 0: not told yet */
 };
 
 static void tell_still_down(struct connect_supervisor *s, struct outage *outage,
@@ -226,10 +227,9 @@ static void tell_still_down(struct connect_supervisor *s, struct outage *outage,
 	const struct connect_observer *o = &s->config.observer;
 	const struct connect_failure *worst = connect_failures_worst(failures);
 	uint64_t now = now_ms(s);
-	if (strcmp(outage->told, worst->reason) == 0 && now - outage->told_ms < REMIND_MS)
+	if (now < outage->due_ms[worst->class])
 		return;
-	outage->told_ms = now;
-	(void)snprintf(outage->told, sizeof(outage->told), "%s", worst->reason);
+	outage->due_ms[worst->class] = now + REMIND_MS;
 	o->still_down(o->ctx, (int64_t)(now - outage->began_ms), failures);
 }
 

@@ -32,7 +32,8 @@ struct world {
 	bool keeps_trying; /* from its beginning */
 
 	/* What the next attempt, and the connection, will do. */
-	_Atomic int fails_as; /* an enum connect_class, or NOTHING */
+	_Atomic int fails_as;     /* an enum connect_class, or NOTHING */
+	_Atomic int in_turn_with; /* how every second one fails; NOTHING: as the others */
 	atomic_uint takes_ms;
 	atomic_bool hangs;  /* in real time, until it is stopped */
 	atomic_bool breaks; /* the connection is lost */
@@ -72,6 +73,8 @@ static enum td_status attempt(
 		(void)poll(NULL, 0, 1);
 	fake_clock_advance(&w->fake, atomic_load(&w->takes_ms));
 	int class = atomic_load(&w->hangs) ? (int)CONNECT_SILENT : atomic_load(&w->fails_as);
+	if (number % 2 == 1 && atomic_load(&w->in_turn_with) != NOTHING)
+		class = atomic_load(&w->in_turn_with);
 	atomic_store(&w->is_trying, false);
 	atomic_fetch_add(&w->ended, 1);
 	if (class < 0)
@@ -177,6 +180,7 @@ static void init(struct world *w, int fails_as, unsigned takes_ms)
 	memset(w, 0, sizeof(*w));
 	fake_clock_init(&w->fake, 0, 1000000);
 	atomic_store(&w->fails_as, fails_as);
+	atomic_store(&w->in_turn_with, NOTHING);
 	atomic_store(&w->takes_ms, takes_ms);
 	atomic_store(&w->breaks_after_ms, STEADY_MS);
 }
@@ -388,6 +392,18 @@ static void test_supervisor_tells_what_is_new(void **state)
 	end(w);
 }
 
+/* Reasons that take turns, as those of two addresses do, are told once each. */
+static void test_supervisor_tells_reasons_that_take_turns_once(void **state)
+{
+	struct world *w = *state;
+	begin_connected(w, 0);
+	atomic_store(&w->in_turn_with, (int)CONNECT_STARTING);
+	lose(w, CONNECT_REFUSED, 10);
+	wait_for_attempts(w, 12);
+	assert_int_equal(atomic_load(&w->still_down), 2);
+	end(w);
+}
+
 /* ---- the end
  * ------------------------------------------------------------------------------------------- */
 
@@ -584,6 +600,8 @@ int main(void)
 			test_supervisor_success_that_lasts_begins_anew, make_world, free_world),
 		cmocka_unit_test_setup_teardown(
 			test_supervisor_tells_what_is_new, make_world, free_world),
+		cmocka_unit_test_setup_teardown(
+			test_supervisor_tells_reasons_that_take_turns_once, make_world, free_world),
 		cmocka_unit_test_setup_teardown(
 			test_supervisor_stop_ends_a_pause, make_world, free_world),
 		cmocka_unit_test_setup_teardown(
