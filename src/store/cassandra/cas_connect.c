@@ -150,13 +150,19 @@ static void add_failure(void *ctx, const struct cql_attempt_failure *failure)
 		cas_failure_of(failure, &failures->list[failures->count++]);
 }
 
+/* What a session knows of an address it forgets when it tries that anew, so between two failures it
+ * may have nothing to tell: the reason is the last one then. */
 static enum td_status collect_failures(
 	struct cas_store *s, struct cql_session *session, struct connect_failures *failures)
 {
 	failures->count = 0;
 	cql_session_each_failure(session, add_failure, failures);
-	if (failures->count == 0)
+	if (failures->count == 0 && s->failures.count == 0)
 		return fail_with(s, CONNECT_NO_ANSWER, "no answer in time", failures);
+	if (failures->count == 0)
+		*failures = s->failures;
+	else
+		s->failures = *failures;
 	return TD_UNAVAILABLE;
 }
 
@@ -179,6 +185,7 @@ static enum td_status open_where_missing(
 	enum td_status status = open_session(s, NULL, password, /* tells= */ true, &session, err);
 	if (status != TD_OK)
 		return status;
+	s->failures.count = 0;
 	td_lock_take(&s->lock);
 	s->session = session;
 	td_lock_give(&s->lock);
@@ -230,6 +237,8 @@ static enum td_status attempt(
 		return fail_with(s, CONNECT_UNKNOWN, err.text, failures);
 	status = wait_ready(s, limit, lost, failures);
 	s->was_up |= status == TD_OK;
+	if (status == TD_OK)
+		s->failures.count = 0;
 	if (!s->was_up)
 		drop_session(s);
 	return status;

@@ -38,6 +38,7 @@ struct cas_store {
 	/* The supervisor's. */
 	bool was_up;
 	uint8_t password_mark[TD_SHA256_SIZE]; /* of the one that the session has */
+	struct connect_failures failures;      /* the last that the session told of */
 };
 
 uint64_t cas_now_ms(void);
