@@ -54,11 +54,25 @@ enum td_status storage_wait_for_schema(const struct settings *settings, service_
 	}
 }
 
+static void say_failing(void *ctx, const struct td_err *err)
+{
+	(void)ctx;
+	td_log_err(TD_LOG_WARNING, "sqlite.failing", "SQLite cannot do what is asked", err);
+}
+
+static void say_works(void *ctx, int64_t away_ms)
+{
+	(void)ctx;
+	td_log(TD_LOG_INFO, "sqlite.works", "SQLite works again after %.1f s",
+		(double)away_ms / 1000.0);
+}
+
 enum td_status storage_open(
 	const struct settings *settings, bool migrate, struct store **ret_store, struct td_err *err)
 {
 	struct store_sqlite_config config = storage_config(settings);
 	config.migrate = migrate;
+	config.faults = (struct store_sqlite_observer){.failing = say_failing, .works = say_works};
 	td_log(TD_LOG_INFO, "sqlite.opening", "Opening SQLite database at %s", config.path);
 	enum td_status status = store_sqlite_open(&config, ret_store, err);
 	if (status == TD_OK)

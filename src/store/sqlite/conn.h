@@ -128,6 +128,8 @@
 		       " LIMIT ?2)")                                                               \
 	X(THROTTLE_SWEEP, "DELETE FROM throttles WHERE subject IN (SELECT subject FROM throttles"  \
 			  " WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)")                 \
+	X(LEASE_TRY, "INSERT INTO leases (name, owner, expires_at) VALUES ('a trial', '', 0)")     \
+	X(LEASE_TRIED, "DELETE FROM leases WHERE name = 'a trial'")                                \
 	X(LEASE_TAKE, "INSERT INTO leases (name, owner, expires_at) VALUES (?1, ?2, ?4)"           \
 		      " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner,"                  \
 		      " expires_at = excluded.expires_at"                                          \

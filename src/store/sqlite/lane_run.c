@@ -11,6 +11,7 @@
 
 #define TOUCH_EVERY_MS 60000
 #define PROBE_MS       50
+#define TELL_EVERY_MS  60000
 
 typedef enum td_status op_fn(struct sqlite_conn *conn, struct store_op *op);
 
@@ -99,8 +100,16 @@ static void note_failure(struct sqlite_lane *l, const struct td_err *err)
 	}
 	(void)snprintf(s->health.last_error, sizeof(s->health.last_error), "%.*s",
 		(int)sizeof(s->health.last_error) - 1, err->text);
+	uint64_t now_ms = td_clock_mono_ms(s->base.clock);
+	bool tells = now_ms >= s->tell_due_ms;
+	if (tells)
+		s->tell_due_ms = now_ms + TELL_EVERY_MS;
+	if (tells && s->told_ms == 0)
+		s->told_ms = now_ms;
 	td_lock_give(&s->lock);
 	l->failing = true;
+	if (tells && s->faults.failing != NULL)
+		s->faults.failing(s->faults.ctx, err);
 }
 
 static void note_success(struct sqlite_lane *l)
@@ -109,12 +118,18 @@ static void note_success(struct sqlite_lane *l)
 	if (!l->failing)
 		return;
 	l->failing = false;
+	uint64_t told_ms = 0;
 	td_lock_take(&s->lock);
 	if (--s->failing_lanes == 0) {
 		s->health.state = STORE_UP;
 		s->health.since_ms = td_clock_wall_ms(s->base.clock);
+		told_ms = s->told_ms;
+		s->told_ms = 0;
 	}
 	td_lock_give(&s->lock);
+	if (told_ms != 0 && s->faults.works != NULL)
+		s->faults.works(
+			s->faults.ctx, (int64_t)(td_clock_mono_ms(s->base.clock) - told_ms));
 }
 
 /* Faults of the store, not of what was asked for. */
@@ -412,6 +427,7 @@ static enum batch_end write_batch(
 	struct sqlite_lane *l, struct lane_job **jobs, size_t count, struct td_err *err)
 {
 	uint64_t before_ms = td_clock_mono_ms(l->conn.clock);
+	int changes_before = sqlite3_total_changes(l->conn.db);
 	set_deadline(l, jobs, count);
 	l->seen.known = false;
 	if (begin_write(&l->conn, err) != TD_OK) {
@@ -426,7 +442,9 @@ static enum batch_end write_batch(
 		sqlite_conn_rollback(&l->conn);
 		return BATCH_TAKEN_BACK;
 	}
-	note_success(l);
+	/* What has changed nothing says nothing about a full disk. */
+	if (sqlite3_total_changes(l->conn.db) != changes_before)
+		note_success(l);
 	finish_all(l, jobs, count);
 	if (changes_catalogue(l, jobs, count))
 		(void)tell_changes(l); /* else the watch does */
@@ -495,14 +513,27 @@ static void flush_uses(struct sqlite_lane *l)
 }
 
 /* After a failure: is it over? So that health tells without a request. */
-static void probe(struct sqlite_lane *l, enum sqlite_query begin)
+static void probe_reading(struct sqlite_lane *l)
 {
 	struct td_err err = TD_ERR_INIT;
 	int64_t version = 0;
 	if (check_file_is_there(&l->conn, &err) == TD_OK &&
-		sqlite_conn_begin(&l->conn, begin, &err) == TD_OK &&
+		sqlite_conn_begin(&l->conn, SQLITE_QUERY(BEGIN_READ), &err) == TD_OK &&
 		sqlite_conn_number(&l->conn, SQLITE_QUERY(CATALOGUE_VERSION), &version, &err) ==
 			TD_OK)
+		note_success(l);
+	sqlite_conn_rollback(&l->conn);
+}
+
+/* Writes a row and takes it away: a disk that is full shows at nothing less, and SQLite does not
+ * write a row that stays as it is. */
+static void probe_writing(struct sqlite_lane *l)
+{
+	struct td_err err = TD_ERR_INIT;
+	if (begin_write(&l->conn, &err) == TD_OK &&
+		sqlite_conn_run(&l->conn, SQLITE_QUERY(LEASE_TRY), &err) == TD_OK &&
+		sqlite_conn_run(&l->conn, SQLITE_QUERY(LEASE_TRIED), &err) == TD_OK &&
+		sqlite_conn_run(&l->conn, SQLITE_QUERY(COMMIT), &err) == TD_OK)
 		note_success(l);
 	sqlite_conn_rollback(&l->conn);
 }
@@ -512,7 +543,7 @@ void sqlite_lane_idle_writer(void *ctx)
 	struct sqlite_lane *l = ctx;
 	l->conn.deadline_ms = td_clock_mono_ms(l->conn.clock) + PROBE_MS;
 	if (l->failing)
-		probe(l, SQLITE_QUERY(BEGIN_WRITE));
+		probe_writing(l);
 	flush_uses(l);
 }
 
@@ -522,7 +553,7 @@ void sqlite_lane_idle_watcher(void *ctx)
 	uint64_t now_ms = td_clock_mono_ms(l->conn.clock);
 	l->conn.deadline_ms = now_ms + PROBE_MS;
 	if (l->failing)
-		probe(l, SQLITE_QUERY(BEGIN_READ));
+		probe_reading(l);
 	if (l == &l->store->readers[0])
 		watch(l, now_ms);
 }

@@ -3,6 +3,7 @@
 #define TD_STORE_SQLITE_LANE_RUN_H
 
 #include "store/sqlite/conn.h"
+#include "store/sqlite/store_sqlite.h"
 #include "store/store.h"
 #include "work/lane.h"
 #include "work/lock.h"
@@ -54,15 +55,17 @@ struct sqlite_store {
 	struct sqlite_lane readers[16];
 	unsigned reader_count;
 	unsigned watch_ms;
+	struct store_sqlite_observer faults;
 	_Atomic unsigned next_reader;
 	_Atomic uint64_t stop_ms;          /* nothing waits longer; UINT64_MAX: not stopping */
 	_Atomic int64_t catalogue_version; /* that the callback was last called for */
 
 	struct td_lock lock;
-	store_changed_fn *changed;                        /* guarded by lock, and called under it */
-	void *changed_ctx;                                /* guarded by lock */
-	struct store_health health;                       /* guarded by lock */
-	unsigned failing_lanes;                           /* guarded by lock */
+	store_changed_fn *changed;     /* guarded by lock, and called under it */
+	void *changed_ctx;             /* guarded by lock */
+	struct store_health health;    /* guarded by lock */
+	unsigned failing_lanes;        /* guarded by lock */
+	uint64_t told_ms, tell_due_ms; /* mono; told_ms 0: all is well; guarded by lock */
 	struct sqlite_touch touches[SQLITE_TOUCHES_MOST]; /* guarded by lock */
 	_Atomic unsigned touch_count;                     /* written under lock */
 };

@@ -239,6 +239,7 @@ static struct sqlite_store *make_store(const struct store_sqlite_config *config)
 	s->base = (struct store){&sqlite_class, config->clock};
 	s->reader_count = (unsigned)or_default(config->reader_count, READER_COUNT);
 	s->watch_ms = (unsigned)or_default(config->watch_ms, WATCH_MS);
+	s->faults = config->faults;
 	td_assert(s->reader_count <= TD_ARRAY_LEN(s->readers));
 	atomic_store(&s->stop_ms, UINT64_MAX);
 	td_lock_init(&s->lock);

@@ -19,6 +19,15 @@
 /* "TDB1": in the header of every file of ours, so that a file of another program is recognised. */
 #define STORE_SQLITE_APPLICATION_ID 0x54444231
 
+/* Told by a lane's thread, without a lock; either may be NULL. */
+struct store_sqlite_observer {
+	/* It cannot do what is asked: at most once a minute. */
+	void (*failing)(void *ctx, const struct td_err *err);
+	/* It can again, so long after that was told first. */
+	void (*works)(void *ctx, int64_t away_ms);
+	void *ctx;
+};
+
 struct store_sqlite_config {
 	const char *path;             /* the file; made where it is missing */
 	const char *schema_dir;       /* SCHEMA_DIR, or NULL: the compiled-in migrations */
@@ -30,6 +39,7 @@ struct store_sqlite_config {
 	unsigned watch_ms; /* how often changes by others are looked for, 10 to 10000; 0: 100 */
 	bool migrate;      /* false: a file that is not up to date is TD_SCHEMA */
 	struct migrate_observer observer; /* told what is migrated */
+	struct store_sqlite_observer faults;
 };
 
 /* Opens (and makes, and migrates) the file. `config` and its texts are only used during the call.

@@ -3,6 +3,7 @@
 #include "sqlite_fixture.h"
 
 #include "base/alloc.h"
+#include "wait_until.h"
 #include "work/lock.h"
 
 #include <stdatomic.h>
@@ -273,6 +274,88 @@ static void test_faults_at_every_call_tell_the_truth(void **state)
 	fixture_remove(&f);
 }
 
+/* ---- what is told */
+
+struct told {
+	_Atomic int failing, works;
+};
+
+static void note_failing(void *ctx, const struct td_err *err)
+{
+	struct told *told = ctx;
+	assert_non_null(strstr(err->text, "disk is full"));
+	atomic_fetch_add(&told->failing, 1);
+}
+
+static void note_works(void *ctx, int64_t away_ms)
+{
+	struct told *told = ctx;
+	assert_true(away_ms >= 0);
+	atomic_fetch_add(&told->works, 1);
+}
+
+static enum store_state state_of(struct store *store)
+{
+	struct store_health health;
+	store_get_health(store, &health);
+	return health.state;
+}
+
+static bool is_up(void *ctx)
+{
+	return state_of(ctx) == STORE_UP;
+}
+
+static enum td_status put_one(struct store *store, size_t i)
+{
+	struct store_op *op = make_put(1000, i);
+	enum td_status status = store_call(store, &op, NULL);
+	store_op_free(op);
+	return status;
+}
+
+/* A write that finds nothing to change. */
+static enum td_status revoke_nothing(struct store *store)
+{
+	struct store_op *op = fixture_op(STORE_KEY_REVOKE);
+	op->in.key.id = TD_SLICE("nobody");
+	enum td_status status = store_call(store, &op, NULL);
+	store_op_free(op);
+	return status;
+}
+
+/* A full disk is told of once, however many are refused; what needs no room does not count as its
+ * end, which is told of once, too. */
+static void test_faults_of_the_disk_are_told_once(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct told told = {0};
+	struct store *store = NULL;
+	fixture_make(&f);
+	struct store_sqlite_config config = fixture_config(&f);
+	config.faults = (struct store_sqlite_observer){note_failing, note_works, &told};
+	assert_int_equal(store_sqlite_open(&config, &store, NULL), TD_OK);
+	assert_int_equal(put_one(store, 0), TD_OK);
+	atomic_store(&disk.rc, SQLITE_FULL);
+	atomic_store(&disk.stays, true);
+	atomic_store(&disk.left, 1);
+	for (size_t i = 1; i < 6; i++)
+		assert_int_equal(put_one(store, i), TD_UNAVAILABLE);
+	assert_int_equal(revoke_nothing(store), TD_NOTFOUND);
+	assert_int_equal(state_of(store), STORE_DOWN);
+	assert_int_equal(atomic_load(&told.failing), 1);
+	assert_int_equal(atomic_load(&told.works), 0);
+	atomic_store(&disk.stays, false);
+	atomic_store(&disk.hit, false);
+	assert_true(wait_until(is_up, store, 10000));
+	assert_int_equal(put_one(store, 6), TD_OK);
+	store_destroy(store);
+	assert_int_equal(atomic_load(&told.failing), 1);
+	assert_int_equal(atomic_load(&told.works), 1);
+	fixture_remove(&f);
+}
+
 /* ---- opening */
 
 static int allocations_left; /* one thread, while the gate is set, but for idle lanes */
@@ -328,6 +411,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults_at_every_call_tell_the_truth),
+		cmocka_unit_test(test_faults_of_the_disk_are_told_once),
 		cmocka_unit_test(test_faults_of_memory_while_opening),
 	};
 	return cmocka_run_group_tests(tests, install_faults, NULL);
