@@ -203,9 +203,11 @@ struct store_caller {
 	struct td_slice user_id;          /* of a session */
 };
 
+/* Real time, not the test clock's. One of another owner that ends later than a minute after this
+ * one would is of a clock that was wrong, and counts as over. */
 struct store_lease {
 	struct td_slice name, owner;
-	int64_t now_ms, expires_at; /* real time, not the test clock's */
+	int64_t now_ms, expires_at;
 };
 
 #define STORE_CLOCK_ABSENT INT64_MIN

@@ -363,6 +363,17 @@ static void test_lease_is_one_owners_until_it_expires(void **state)
 	contract_expect(c->store, lease("one", 6901), TD_CONFLICT);
 }
 
+/* Who took it while its clock was an hour ahead holds up nobody for an hour. */
+static void test_lease_of_a_clock_that_was_wrong_is_over(void **state)
+{
+	struct contract *c = *state;
+	contract_expect(c->store, lease("one", 3600000), TD_OK);
+	contract_expect(c->store, lease("two", 3600000 - 60000), TD_CONFLICT);
+	contract_expect(c->store, lease("two", 3600000 - 60001), TD_OK);
+	contract_expect(c->store, lease("one", 5000), TD_OK);
+	contract_expect(c->store, lease("two", 5001), TD_CONFLICT);
+}
+
 static struct store_op *set_clock(int64_t expected_ms, int64_t offset_ms)
 {
 	struct store_op *op = contract_op(STORE_CLOCK_SET);
@@ -439,6 +450,7 @@ int contract_run_login(void)
 		CONTRACT_TEST(test_throttle_limits_until_its_window_ends),
 		CONTRACT_TEST(test_throttle_is_given_back),
 		CONTRACT_TEST(test_lease_is_one_owners_until_it_expires),
+		CONTRACT_TEST(test_lease_of_a_clock_that_was_wrong_is_over),
 		CONTRACT_TEST(test_clock_is_set_by_who_knows_it),
 		CONTRACT_TEST(test_sweep_takes_what_has_expired_and_no_more),
 	};

@@ -143,6 +143,24 @@ static void test_event_is_one_takers_until_his_time_is_over(void **state)
 	store_op_free(later);
 }
 
+/* Whoever took it while his clock was an hour ahead may be gone: nobody waits for an hour. */
+static void test_event_that_a_wrong_clock_has_taken_is_free(void **state)
+{
+	struct contract *c = *state;
+	selling_prepare(c);
+	start(c);
+	make_users(c, 1, USERS);
+	struct store_op *ahead = take(c->store, 100, CONTRACT_NOW + 3600000);
+	struct store_op *right = take(c->store, 100, CONTRACT_NOW);
+	struct store_op *again = take(c->store, 100, CONTRACT_NOW + 1);
+	assert_int_equal(ahead->out.history_count, USERS);
+	assert_int_equal(right->out.history_count, USERS);
+	assert_int_equal(again->out.history_count, 0);
+	store_op_free(ahead);
+	store_op_free(right);
+	store_op_free(again);
+}
+
 /* Another client holds rows: they are left for later, nobody waits. */
 static void test_event_that_is_locked_is_skipped(void **state)
 {
@@ -365,6 +383,7 @@ int pgdb_run_events(void)
 		CONTRACT_TEST(test_event_is_not_kept_before_the_start),
 		CONTRACT_TEST(test_event_of_every_row_of_history),
 		CONTRACT_TEST(test_event_is_one_takers_until_his_time_is_over),
+		CONTRACT_TEST(test_event_that_a_wrong_clock_has_taken_is_free),
 		CONTRACT_TEST(test_event_that_is_locked_is_skipped),
 		CONTRACT_TEST(test_event_of_a_writer_that_was_under_way),
 		CONTRACT_TEST(test_event_that_waits_is_not_trimmed),

@@ -145,7 +145,9 @@ static enum td_status take_others(struct pg_lane *l, const struct connect_limit 
 	PGresult *r = NULL;
 	enum td_status status = pg_sql_ask(l, limit,
 		"WITH free AS (SELECT seq FROM subscription_outbox"
-		" WHERE taken_until <= $1::timestamptz ORDER BY seq LIMIT $3::bigint"
+		" WHERE taken_until <= $1::timestamptz"
+		" OR taken_until > $2::timestamptz + interval '1 minute'"
+		" ORDER BY seq LIMIT $3::bigint"
 		" FOR UPDATE SKIP LOCKED),"
 		" taken AS (UPDATE subscription_outbox o SET taken_until = $2::timestamptz"
 		" FROM free WHERE o.seq = free.seq RETURNING o.seq, o.history_id)"

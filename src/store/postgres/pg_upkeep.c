@@ -59,7 +59,8 @@ static enum td_status run_lease(
 		"INSERT INTO leases AS l (name, owner, expires_at) VALUES ($1, $2, $4::timestamptz)"
 		" ON CONFLICT (name) DO UPDATE SET owner = excluded.owner,"
 		" expires_at = excluded.expires_at"
-		" WHERE l.owner = excluded.owner OR l.expires_at <= $3::timestamptz RETURNING name",
+		" WHERE l.owner = excluded.owner OR l.expires_at <= $3::timestamptz"
+		" OR l.expires_at > $4::timestamptz + interval '1 minute' RETURNING name",
 		params, TD_ARRAY_LEN(params), &taken, err);
 	t->outcome = taken ? TD_OK : TD_CONFLICT;
 	return status;

@@ -133,7 +133,8 @@
 	X(LEASE_TAKE, "INSERT INTO leases (name, owner, expires_at) VALUES (?1, ?2, ?4)"           \
 		      " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner,"                  \
 		      " expires_at = excluded.expires_at"                                          \
-		      " WHERE leases.owner = excluded.owner OR leases.expires_at <= ?3")           \
+		      " WHERE leases.owner = excluded.owner OR leases.expires_at <= ?3"            \
+		      " OR leases.expires_at > ?4 + 60000")                                        \
 	X(CLOCK_GET, "SELECT offset_ms FROM test_clock WHERE id = 1")                              \
 	X(CLOCK_INSERT, "INSERT INTO test_clock (id, offset_ms) VALUES (1, ?1)"                    \
 			" ON CONFLICT DO NOTHING")                                                 \
