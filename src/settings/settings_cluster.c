@@ -64,6 +64,11 @@ enum td_status settings_read_contact_points(struct td_slice text, uint16_t defau
 {
 	size_t count = 0;
 	struct td_slice entry;
+	/* Part of a URL, with a password perhaps: nothing of it is shown. */
+	if (text.len > 0 && memchr(text.ptr, '@', text.len) != NULL)
+		return td_err_set(err, TD_INVALID,
+			"it holds a '@', and nodes are named 'host' or 'host:port': user and "
+			"password belong in CASSANDRA_USER and CASSANDRA_PASSWORD");
 	while (td_slice_cut(&text, ',', &entry)) {
 		entry = td_slice_trim(entry);
 		if (entry.len == 0)

@@ -35,6 +35,10 @@ struct row {
 	const char *text, *expected;
 };
 
+#define NO_PASSWORD                                                                               \
+	"it holds a '@', and nodes are named 'host' or 'host:port': user and password belong in " \
+	"CASSANDRA_USER and CASSANDRA_PASSWORD"
+
 /* Every form of a contact point, with and without spaces, and each fault in its own words. */
 static void test_contact_points_of_every_form(void **state)
 {
@@ -55,6 +59,8 @@ static void test_contact_points_of_every_form(void **state)
 		{"[::1", "'[::1' is neither an address nor a host name"},
 		{"[]:1", "'[]' is neither an address nor a host name"},
 		{"cql://a", "the port '//a' is not within 1 to 65535"},
+		{"cql://user:pass@a", NO_PASSWORD},
+		{"user:pa,ss@a:9042", NO_PASSWORD},
 		{" , ", "it names no node"},
 		{"", "it names no node"},
 	};
