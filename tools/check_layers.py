@@ -56,7 +56,8 @@ ONLY = {
 CALLS = [
     (r"(?:malloc|calloc|realloc|reallocarray|free|strdup|strndup|aligned_alloc|posix_memalign)",
      ["src/base/alloc.c"], "td_alloc and its family (base/alloc.h)"),
-    (r"pthread_\w+", ["src/work/"], "work/lock.h and work/thread.h"),
+    # pthread_sigmask() is of <signal.h>, and what sigprocmask() is where there are threads.
+    (r"pthread_(?!sigmask\b)\w+", ["src/work/"], "work/lock.h and work/thread.h"),
     (r"(?:asprintf|vasprintf|alloca)", [], "td_arena_printf or td_buf_printf"),
     (r"(?:sprintf|vsprintf|strcpy|strcat|gets)", [], "snprintf, td_buf"),
     (r"(?:strtok|gmtime|localtime|ctime|asctime|rand|srand|setenv|putenv|system)", [],

@@ -90,7 +90,7 @@ static int diff(struct command_call *call, struct session *session)
 {
 	struct td_arena arena = TD_ARENA_INIT;
 	struct td_buf out = TD_BUF_INIT;
-	struct catalogue_diff diff;
+	struct catalogue_diff diff = {0};
 	int code = compare(call, session, &arena, &diff);
 	if (code == TD_EXIT_DONE) {
 		put_lines(&out, &diff);
@@ -109,7 +109,7 @@ static int apply(struct command_call *call, struct session *session)
 	struct td_arena arena = TD_ARENA_INIT;
 	struct td_buf out = TD_BUF_INIT;
 	struct td_err err = TD_ERR_INIT;
-	struct catalogue_diff diff;
+	struct catalogue_diff diff = {0};
 	const struct catalogue_access access = session_catalogue(session, NULL, NULL);
 	int code = compare(call, session, &arena, &diff);
 	if (code == TD_EXIT_DONE && diff.change_count > 0 &&

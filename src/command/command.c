@@ -66,8 +66,8 @@ int command_print(struct td_buf *out)
 	if (out->failed)
 		code = command_fail(TD_EXIT_FAILED, "out of memory");
 	else if (!write_all(out->ptr, out->len))
-		code = command_fail(
-			TD_EXIT_FAILED, "the result could not be written: %s", strerror(errno));
+		code = command_fail(TD_EXIT_FAILED, "the result could not be written: %s",
+			strerrordesc_np(errno));
 	td_buf_done(out);
 	return code;
 }

@@ -337,13 +337,11 @@ enum td_status connect_supervisor_wait(struct connect_supervisor *s)
 	while (!s->stop && !s->interrupted &&
 		(s->health.state == CONNECT_IS_STARTING || s->health.state == CONNECT_IS_DOWN))
 		td_cond_wait(&s->changed, &s->lock);
-	enum td_status status = TD_OK;
-	if (s->stop || s->health.state == CONNECT_IS_STOPPED)
-		status = TD_STOPPING;
-	else if (s->health.state == CONNECT_IS_FAILED)
+	enum td_status status = TD_STOPPING;
+	if (!s->stop && s->health.state == CONNECT_IS_UP)
+		status = TD_OK;
+	else if (!s->stop && s->health.state == CONNECT_IS_FAILED)
 		status = TD_UNAVAILABLE;
-	else if (s->health.state != CONNECT_IS_UP)
-		status = TD_STOPPING;
 	td_lock_give(&s->lock);
 	return status;
 }

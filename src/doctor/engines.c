@@ -61,6 +61,5 @@ const struct doctor_engine doctor_sqlite = {
 		[STORE_LAYER_PROTOCOL] = "SQLite is a file: nobody answers",
 		[STORE_LAYER_AUTH] = "SQLite is a file: who may use it the file system says",
 		[STORE_LAYER_REPLICATION] = "SQLite is a file: copies of it are made by hand",
-		[STORE_LAYER_SCHEMA_AGREEMENT] = "SQLite is a file: there is nobody to agree "
-						 "with"},
+		[STORE_LAYER_SCHEMA_AGREEMENT] = "SQLite is a file: nobody has to agree"},
 };

@@ -111,9 +111,7 @@ static void check_send(struct http_conn *conn, uint64_t old, uint64_t now_ms)
 	bool is_known = get_tcp(conn, &info);
 	bool reads = is_known &&
 		     (is_first || info.tcpi_bytes_acked >= conn->acked + PROGRESS_BYTES);
-	if (!reads && now_ms >= since + config->send_ms)
-		end(conn, old, now_ms);
-	else if (now_ms >= since + config->send_ms * SEND_ROUNDS)
+	if (now_ms >= since + config->send_ms * (reads ? SEND_ROUNDS : 1))
 		end(conn, old, now_ms);
 	conn->acked = is_known ? info.tcpi_bytes_acked : 0;
 }

@@ -123,7 +123,7 @@ enum td_status http_listen(struct http_server *s, struct td_err *err)
 	int rc = getaddrinfo(s->host, NULL, &hints, &list);
 	if (rc != 0)
 		return td_err_set(err, TD_IO, "HOST: %s cannot be looked up: %s", s->host,
-			rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+			rc == EAI_SYSTEM ? strerrordesc_np(errno) : gai_strerror(rc));
 	enum td_status status = open_each(s, list, err);
 	freeaddrinfo(list);
 	if (status != TD_OK)

@@ -180,7 +180,7 @@ enum td_status http_daemon_start(struct http_server *s, unsigned threads, struct
 	unsigned most = (unsigned)(s->config.max_connections + 64) * (threads > 1 ? 2 : 1);
 	sigset_t all, before;
 	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, &before);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, http_request_on_access, s,
 		MHD_OPTION_EXTERNAL_LOGGER, drop_message, NULL, MHD_OPTION_ARRAY, pool,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_URI_LOG_CALLBACK,
@@ -193,7 +193,7 @@ enum td_status http_daemon_start(struct http_server *s, unsigned threads, struct
 		MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1,
 #endif
 		MHD_OPTION_END);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (s->daemon == NULL)
 		return td_err_set(err, TD_IO, "libmicrohttpd could not be started");
 	return TD_OK;

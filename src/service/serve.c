@@ -377,7 +377,7 @@ static int open_signals(void)
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);
 	(void)sigaddset(&signals, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
+	if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
 		return -1;
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -457,7 +457,7 @@ int serve_run(const struct service_role *role, const struct settings *settings,
 	service.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (signal_fd < 0 || service.wake_fd < 0)
 		td_log(TD_LOG_ERROR, "service.failed", "the system refused a descriptor: %s",
-			strerror(errno));
+			strerrordesc_np(errno));
 	else if (listen_first(&service, &err) != TD_OK)
 		code = fail_first(&err);
 	else

@@ -233,16 +233,14 @@ static bool looks_like_address(struct td_slice text)
 
 enum td_status settings_read_host(struct td_slice text, struct td_err *err)
 {
-	struct td_slice inside = text;
-	if (text.len > 2 && text.ptr[0] == '[' && text.ptr[text.len - 1] == ']') {
-		inside = td_slice(text.ptr + 1, text.len - 2);
-		if (address_family(inside) == AF_INET6)
-			return TD_OK;
-	} else if (address_family(text) != 0) {
+	bool is_good;
+	if (text.len > 2 && text.ptr[0] == '[' && text.ptr[text.len - 1] == ']')
+		is_good = address_family(td_slice(text.ptr + 1, text.len - 2)) == AF_INET6;
+	else
+		is_good = address_family(text) != 0 ||
+			  (is_host_name(text) && !looks_like_address(text));
+	if (is_good)
 		return TD_OK;
-	} else if (is_host_name(text) && !looks_like_address(text)) {
-		return TD_OK;
-	}
 	return td_err_set(
 		err, TD_INVALID, "'%s' is neither an address nor a host name", show(text).text);
 }

@@ -86,9 +86,9 @@ static enum td_status compare(struct cql_agreement *a, const struct cql_result *
 	struct td_arena arena = {.limit = ARENA_MOST};
 	uint8_t(*down)[16] = td_arena_array(&arena, a->cluster->node_count + 1, sizeof(down[0]));
 	struct cql_result local;
-	enum td_status status = TD_NOMEM;
-	if (down != NULL)
-		status = cql_result_read(td_buf_slice(&a->local), a->version, &local, &a->err);
+	enum td_status status =
+		down != NULL ? cql_result_read(td_buf_slice(&a->local), a->version, &local, &a->err)
+			     : td_err_set(&a->err, TD_NOMEM, "no memory to compare schemas");
 	if (status == TD_OK)
 		status = cql_schema_versions_read(&local, peers, (const uint8_t(*)[16])down,
 			list_down(a->cluster, down), &arena, versions, &a->err);
@@ -98,7 +98,7 @@ static enum td_status compare(struct cql_agreement *a, const struct cql_result *
 
 static void take_peers(struct cql_agreement *a, const struct cql_result *peers)
 {
-	struct cql_schema_versions versions;
+	struct cql_schema_versions versions = {0};
 	if (compare(a, peers, &versions) == TD_OK && versions.agree) {
 		end(a, TD_OK);
 		return;

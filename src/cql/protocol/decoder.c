@@ -128,7 +128,8 @@ static enum cql_next next_inner(struct cql_decoder *d, struct cql_frame *frame)
 	enum cql_next next = read_envelope(d, rest, frame);
 	if (next == CQL_MORE)
 		return set_broken(d, "a self-contained segment ends within an envelope");
-	d->inner_at += CQL_HEADER_SIZE + frame->header.length;
+	if (next == CQL_GIVEN)
+		d->inner_at += CQL_HEADER_SIZE + frame->header.length;
 	return next;
 }
 

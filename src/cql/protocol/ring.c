@@ -221,15 +221,14 @@ void cql_replication_put(struct cql_replication *r, struct td_slice name, struct
 		r->strategy = strategy_of(value);
 		return;
 	}
-	if (!parse_factor(value, &factor)) {
-		r->failed = true;
-	} else if (td_slice_is(name, "replication_factor")) {
+	bool is_factor = parse_factor(value, &factor);
+	if (is_factor && td_slice_is(name, "replication_factor")) {
 		r->factor = factor;
-	} else if (r->dc_count == CQL_RING_DCS_MAX) {
-		r->failed = true;
-	} else {
+	} else if (is_factor && r->dc_count < CQL_RING_DCS_MAX) {
 		r->dcs[r->dc_count].name = name;
 		r->dcs[r->dc_count++].factor = factor;
+	} else {
+		r->failed = true;
 	}
 }
 

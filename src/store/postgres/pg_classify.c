@@ -151,8 +151,8 @@ void pg_message_for_people(const char *message, char *out, size_t out_size)
 	const char *text = failed != NULL ? failed + strlen("failed: ") : message;
 	int error_number = find_errno(text);
 	if (error_number != 0)
-		(void)snprintf(
-			out, out_size, "%s (errno %d)", strerror(error_number), error_number);
+		(void)snprintf(out, out_size, "%s (errno %d)", strerrordesc_np(error_number),
+			error_number);
 	else
 		(void)snprintf(out, out_size, "%.*s", line_length(text), text);
 }
