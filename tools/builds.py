@@ -22,7 +22,6 @@ BUILDS = {
                     "-Dc_link_args=-fprofile-instr-generate"]),
     "fuzz": (CLANG, ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Darena=malloc",
                      "-Dbench=false", "-Doptimization=2", "-Dfuzz=true"]),
-    "deep": (GCC, ["-Doptimization=2", "-Dbench=false"]),
 }
 
 

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Everything that can be said about the sources without running them.
 
-usage: check.py [--deep]
-
 Ends with the line "N passed, N failed".
 """
 import os
@@ -11,8 +9,10 @@ import subprocess
 import sys
 import time
 
+import analysis
 import builds
-from check_layers import without_comments_and_strings
+import hardening
+from check_layers import functions, without_comments_and_strings
 
 ROOT = builds.ROOT
 FUNCTION_MOST = 80
@@ -100,19 +100,6 @@ def check_words():
     return problems
 
 
-def functions(text):
-    """Name line, first and last line of each function; bodies begin and end at column 0."""
-    head, begin = None, None
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.match(r"[a-zA-Z_][^;=]*\(", line):
-            head = (number, line)
-        if line.startswith("{") and head is not None:
-            begin = number
-        if line.startswith("}") and begin is not None:
-            yield head, begin, number
-            head, begin = None, None
-
-
 def check_sizes():
     problems = []
     for path in tracked("src/*.c", "src/*.h", "tests/*.c", "tests/*.h", "bench/*.c"):
@@ -147,33 +134,27 @@ def check_clang():
     return [] if builds.build("clang") else ["clang: the build failed or warns"]
 
 
+def check_hardening():
+    return [line for kind in ("release", "clang")
+            for line in hardening.problems(os.path.join(builds.folder(kind), "tools-dashboard"))]
+
+
 def check_analyzer():
-    if not builds.configure("deep"):
-        return ["meson failed"]
-    problems = []
-    for path in tracked("src/*.c"):
-        problems += command_problems(
-            ["gcc", "-std=c17", "-D_GNU_SOURCE", "-Isrc", "-O2", "-fanalyzer", "-Werror",
-             "-Wno-analyzer-malloc-leak", "-c", "-o", "/dev/null", path])
-    return problems
+    return analysis.problems("gcc")
 
 
 def check_tidy():
-    if not builds.build("clang"):
-        return ["the build failed"]
-    return command_problems(["clang-tidy", "-p", builds.folder("clang"), "--quiet",
-                             "--warnings-as-errors=*", *tracked("src/*.c")])
+    return analysis.problems("clang-tidy")
 
 
 CHECKS = [check_format, check_layers, check_headers, check_shell, check_python, check_words,
-          check_sizes, check_parameters, check_gcc, check_clang]
-DEEP = [check_analyzer, check_tidy]
+          check_sizes, check_parameters, check_gcc, check_clang, check_hardening, check_analyzer,
+          check_tidy]
 
 
 def main():
-    deep = "--deep" in sys.argv[1:]
     passed = failed = 0
-    for check in CHECKS + (DEEP if deep else []):
+    for check in CHECKS:
         name = check.__name__.removeprefix("check_")
         begin = time.monotonic()
         problems = check()

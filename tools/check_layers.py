@@ -74,6 +74,20 @@ def without_comments_and_strings(text):
     return COMMENT_OR_STRING.sub(blank, text)
 
 
+def functions(text):
+    """Number and text of the line with the name, first and last line of each function, in a text without
+    comments; bodies begin and end at column 0."""
+    head, begin = None, None
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"[a-zA-Z_][^;=]*\(", line):
+            head = (number, line)
+        if line.startswith("{") and head is not None:
+            begin = number
+        if line.startswith("}") and begin is not None:
+            yield head, begin, number
+            head, begin = None, None
+
+
 def layer_of(path):
     """The longest folder of the table that holds a path relative to src/."""
     folder = os.path.dirname(path)

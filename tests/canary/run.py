@@ -3,7 +3,9 @@
 
 Ends with the line "N passed, N failed": passed is a fault that was found.
 """
+import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -11,8 +13,10 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
+import analysis  # noqa: E402
 import builds  # noqa: E402
 import check  # noqa: E402
+import hardening  # noqa: E402
 import run_tests as runner  # noqa: E402
 
 
@@ -127,6 +131,126 @@ def a_long_function_is_found():
 def an_unfinished_place_is_found():
     return all(check.UNFINISHED.search(w) for w in ("/* TO" "DO: x */", "a st" "ub", "X" "XX")) \
         and not check.UNFINISHED.search('mkdtemp("a-XXXXXX"), "stubborn", "Todos"')
+
+
+FAULTY = """#include "base/alloc.h"
+struct item {
+	int value;
+	struct item *next;
+};
+int last(const struct item *item)
+{
+	while (item != 0)
+		item = item->next;
+	return item->value;
+}
+int lost(int value)
+{
+	struct item *item = td_alloc(sizeof(*item));
+	if (item == 0)
+		return 0;
+	item->value = value;
+	return item->value;
+}
+"""
+
+
+def found_by(tool):
+    """The checks that say something of it, with the command that the tool has for a file of ours."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "faulty.c")
+        include = "-I" + os.path.join(ROOT, "src")
+        command = ["gcc", "-D_GNU_SOURCE", "-O2", include, "-c", path, "-o", "faulty.o"]
+        with open(path, "w") as file:
+            file.write(FAULTY)
+        with open(os.path.join(folder, "compile_commands.json"), "w") as file:
+            json.dump([{"directory": folder, "file": path, "command": " ".join(command)}], file)
+        found = analysis.run_tool(tool, analysis.Unit(path, folder, command, []))
+    return {finding.check for finding in found}
+
+
+def a_null_pointer_and_a_leak_are_found_by_gcc():
+    return found_by("gcc") >= {"analyzer-null-dereference", "analyzer-malloc-leak"}
+
+
+def a_null_pointer_and_a_leak_are_found_by_clang_tidy():
+    return found_by("clang-tidy") >= {"clang-analyzer-core.NullDereference", "clang-analyzer-unix.Malloc"}
+
+
+def judged(*rows):
+    """What is said of one finding, in a function of base/alloc.c, with these rows of explanations."""
+    path = "src/base/alloc.c"
+    line = 1 + check.read(path).split("\nvoid *td_alloc(")[0].count("\n") + 2
+    found = analysis.Finding(path, line, 1, "null", "may be NULL")
+    return analysis.judge({found}, analysis.explained("[tool 1]\n" + "\n".join(rows)).get("tool 1", []))
+
+
+def a_finding_that_nobody_explains_is_told():
+    row = "src/base/alloc.c td_alloc null"
+    return any("may be NULL [null] in td_alloc" in line for line in judged()) \
+        and judged(row, "    It never is.") == [] and judged(row) != [] \
+        and judged(row + " times 2", "    It never is.") != []
+
+
+def an_explanation_of_nothing_is_told():
+    rows = ("src/base/alloc.c td_alloc null", "    It never is.", "src/base/arena.c td_arena_done null",
+            "    It was.")
+    return any("explained 1 times, found 0 times" in line for line in judged(*rows))
+
+
+GUARDED = """#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+__attribute__((noipa)) static void say(const char *format, ...)
+{
+	char text[64];
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	(void)fprintf(stderr, "%s %d\\n", text, (int)sizeof(text));
+}
+int main(int argc, char **argv)
+{
+	char text[64];
+	memcpy(text, argv[0], (size_t)argc);
+	(void)snprintf(text + argc, sizeof(text) - (size_t)argc, "%d", argc);
+	say("%s", text);
+	return 0;
+}
+"""
+HARDENED = ["-O2", "-g", "-fPIE", "-pie", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-Wl,-z,relro",
+            "-Wl,-z,now", "-Wl,-z,noexecstack", *hardening.NOTED]
+SOFTENED = {
+    ("-no-pie", "-fno-pie"): "is no PIE",
+    ("-Wl,-z,norelro",): "has no RELRO",
+    ("-Wl,-z,lazy",): "has RELRO in part",
+    ("-Wl,-z,execstack",): "has an executable stack",
+    ("-Wl,-rpath,/nowhere",): "(RPATH)",
+    ("-fno-stack-protector",): "has no stack protector",
+    ("-U_FORTIFY_SOURCE",): "is not fortified",
+    ("-fno-stack-clash-protection",): "compiled without -fstack-clash-protection",
+}
+if platform.machine() == "x86_64":
+    HARDENED += hardening.NOTED_X86
+    SOFTENED[("-fcf-protection=none",)] = "compiled without -fcf-protection=full"
+
+
+def softened(folder, flags):
+    """What is missing in a program that was built with these flags in the place of the right ones."""
+    path = os.path.join(folder, "guarded.c")
+    with open(path, "w") as file:
+        file.write(GUARDED)
+    program = os.path.join(folder, "guarded")
+    right = [flag for flag in HARDENED if flag.split("=")[0] not in " ".join(flags)]
+    subprocess.run(["gcc", *right, *flags, path, "-o", program], check=True, capture_output=True)
+    return hardening.problems(program)
+
+
+def an_executable_that_is_not_hardened_is_found():
+    with tempfile.TemporaryDirectory() as folder:
+        return softened(folder, ()) == [] and all(
+            any(words in line for line in softened(folder, flags)) for flags, words in SOFTENED.items())
 
 
 CANARIES = [f for name, f in list(globals().items())
