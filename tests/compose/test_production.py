@@ -12,6 +12,7 @@ import engine as engines
 
 FILE = "docker-compose.prod.yml"
 OURS = ("back-postgres-service", "back-cassandra", "back-api_1", "back-api_2", "proxy")
+PORTS = {"back-postgres-service": 8101, "back-cassandra": 8102, "back-api_1": 8100, "back-api_2": 8100}
 # What differs from the development stack's answer.
 SHOWN = {
     "ps": ["back-cassandra … Up (healthy) …", "back-postgres-service … Up (healthy) …",
@@ -61,6 +62,12 @@ def secret_in(text, passwords):
     return [name for name, secret in passwords.items() if name and secret in text]
 
 
+def asked_inside(stack, container, port, path):
+    """What a service answers to its own container, which may ask for all."""
+    return stack.engine.docker("exec", container, "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}; printf "
+                               f"'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3").stdout
+
+
 def test_without_passwords_it_is_refused_and_names_the_command_that_makes_them(make_stack):
     bare = make_stack(FILE, {"SECRETS_DIR": ""})
     for words in ("config", "up -d"):
@@ -89,12 +96,22 @@ def test_no_password_is_in_logs_processes_inspections_layers_or_metrics(stack, p
         if one["State"]["Running"]:
             texts["top"] = docker("top", one["Id"], "-eo", "pid,args").stdout
             texts["env"] = docker("exec", one["Id"], "env").stdout
+        if name in PORTS:
+            texts["metrics"] = asked_inside(stack, one["Id"], PORTS[name], "/metrics")
+            texts["health"] = asked_inside(stack, one["Id"], PORTS[name], "/health")
+            assert "tools_dashboard_" in texts["metrics"] and '"checks"' in texts["health"], name
         for what, text in texts.items():
             assert secret_in(text, passwords) == [], (name, what)
-    metrics = docker("exec", "cassandra", "bash", "-c", "exec 3<>/dev/tcp/back-cassandra/8102; printf "
-                     "'GET /health HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3").stdout
-    assert '"cassandra"' in metrics and secret_in(metrics, passwords) == []
-    assert stack.get("http://localhost/metrics", **{"X-Forwarded-For": "127.0.0.1"}) == "401"
+    assert secret_in(engines.run("ps", "-e", "-ww", "-o", "args").stdout, passwords) == []
+
+
+def test_metrics_are_for_those_with_a_key(stack, passwords):
+    url = "http://localhost/metrics"
+    assert stack.get(url, **{"X-Forwarded-For": "127.0.0.1"}) == "401"
+    key = stack.engine.docker("exec", f"{engines.PROJECT}_back-api_1", "tools-dashboard", "apikey", "create",
+                              "--name", "metrics").stdout.strip()
+    text = stack.get(url, Authorization=f"Bearer {key}")
+    assert "tools_dashboard_" in text and secret_in(text, {**passwords, "key": key}) == []
 
 
 def test_ours_run_as_nobody_special_without_privileges_on_a_read_only_root(stack):
