@@ -1,5 +1,5 @@
 /* events HOST PORT KEYSPACE COUNT: writes so many rows into the table of the event log as fast as
- * the server takes them, 256 in flight, and nothing else: what the relay cannot exceed. Prints
+ * the server takes them, as the relay does, and nothing else: what it cannot exceed. Prints
  * {"done", "seconds", "cpu"}. The rows are those that bench/harness/events.py puts in the outbox.
  */
 #include "cql/cql.h"
@@ -10,10 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define IN_FLIGHT 256
+#define IN_FLIGHT 64
+#define ROWS      8 /* with each request */
 #define WAIT_MS   60000
 #define USERS     1000
-#define VALUES    16
+#define VALUES    17
 #define MONTHS    6
 #define FIRST_MS  INT64_C(1767225600000) /* 2026-01-01 */
 #define MONTH_MS  INT64_C(2592000000)    /* 30 days */
@@ -22,7 +23,8 @@ struct load;
 
 struct flight {
 	struct cql_query query;
-	struct td_buf values;
+	struct cql_batch_entry rows[ROWS];
+	struct td_buf values[ROWS];
 	struct load *load;
 };
 
@@ -49,10 +51,9 @@ static void put(struct td_buf *b, const char *text)
 	cql_bind_bytes(b, td_slice_str(text));
 }
 
-static void bind(struct flight *f, uint64_t number)
+static void bind(struct td_buf *b, uint64_t number)
 {
 	char user[32], id[64], subscription[32], month[16];
-	struct td_buf *b = &f->values;
 	(void)snprintf(user, sizeof(user), "u%" PRIu64, number % USERS);
 	(void)snprintf(id, sizeof(id), "018f0000-0000-7000-8000-%012" PRIu64, number);
 	(void)snprintf(subscription, sizeof(subscription), "s%" PRIu64, number % USERS);
@@ -74,9 +75,8 @@ static void bind(struct flight *f, uint64_t number)
 	cql_bind_null(b);
 	put(b, "system");
 	cql_bind_timestamp(b, FIRST_MS + part * MONTH_MS);
+	cql_bind_bigint(b, (FIRST_MS + part * MONTH_MS) * 1000);
 	cql_bind_int(b, 0);
-	f->query.values = (struct cql_values){.bytes = td_buf_slice(b), .count = VALUES};
-	f->query.timestamp_us = (FIRST_MS + part * MONTH_MS) * 1000;
 }
 
 /* False: nothing is left. */
@@ -84,14 +84,19 @@ static bool send_next(struct flight *f)
 {
 	struct load *l = f->load;
 	td_lock_take(&l->lock);
-	bool sends = l->next < l->count && !l->failed;
-	uint64_t number = l->next++;
+	uint64_t first = l->next, left = l->failed ? 0 : l->count - l->next;
+	size_t rows = left < ROWS ? (size_t)left : ROWS;
+	l->next += rows;
 	td_lock_give(&l->lock);
-	if (!sends)
-		return false;
-	bind(f, number);
-	cql_session_send(l->session, &f->query);
-	return true;
+	for (size_t i = 0; i < rows; i++) {
+		bind(&f->values[i], first + i);
+		f->rows[i] = (struct cql_batch_entry){.statement = l->insert,
+			.values = {.bytes = td_buf_slice(&f->values[i]), .count = VALUES}};
+	}
+	f->query.batch_count = rows;
+	if (rows > 0)
+		cql_session_send(l->session, &f->query);
+	return rows > 0;
 }
 
 static void note_end(struct load *l, bool failed)
@@ -119,7 +124,8 @@ static void run(struct load *l)
 	for (size_t i = 0; i < IN_FLIGHT; i++) {
 		struct flight *f = &l->flights[i];
 		*f = (struct flight){.query = CQL_QUERY_INIT, .load = l};
-		f->query.statement = l->insert;
+		f->query.batch = f->rows;
+		f->query.batch_type = CQL_BATCH_UNLOGGED;
 		f->query.is_idempotent = true;
 		f->query.done = written;
 		if (!send_next(f))
@@ -161,7 +167,7 @@ int main(int argc, char **argv)
 		"INSERT INTO \"%s\".subscription_events (user_id, month, seq, id, subscription_id,"
 		" action, from_package, to_package, from_cycle, to_cycle, price, currency, reason,"
 		" actor, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		" USING TTL ?",
+		" USING TIMESTAMP ? AND TTL ?",
 		argv[3]);
 	if (cql_statement_create(load.session, text, &load.insert, &err) != TD_OK)
 		fail("prepare", err.text);
@@ -171,8 +177,8 @@ int main(int argc, char **argv)
 		fail("write", "a row was refused");
 	printf("{\"done\": %" PRIu64 ", \"seconds\": %.6f, \"cpu\": %.6f}\n", load.count,
 		timing_now() - begun, timing_cpu() - cpu);
-	for (size_t i = 0; i < IN_FLIGHT; i++)
-		td_buf_done(&load.flights[i].values);
+	for (size_t i = 0; i < IN_FLIGHT * ROWS; i++)
+		td_buf_done(&load.flights[i / ROWS].values[i % ROWS]);
 	cql_statement_free(load.insert);
 	cql_session_close(load.session);
 	return 0;

@@ -86,8 +86,8 @@ def measure(context):
         bare = LoopLoad("the same rows, written alone", command, roots=nodes)
         relay = Relay(ours, postgres, cluster, count)
         if not context.quick:
-            for _ in range(6):  # the server's compiler
-                bare.sample()
+            for side in (bare, relay) * 3:  # the server's compiler
+                side.sample()
         pairs = context.run_pairs(relay, bare, NOISY_RATE)
     figure = {"name": NAME, "peer_name": bare.name, "target": {}}
     figure |= summarise(pairs, by="rate")
