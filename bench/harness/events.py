@@ -29,7 +29,7 @@ FROM generate_series(0, {USERS - 1}) n, subscription_packages p WHERE p.slug = '
 FILL = f"""
 INSERT INTO subscription_history (id, subscription_id, user_id, action, from_package, to_package, from_cycle,
   to_cycle, price, currency, actor, created_at)
-SELECT gen_random_uuid(), 's' || mod(n, {USERS}), 'u' || mod(n, {USERS}), 'renewed', 'standard', 'standard', 'monthly',
+SELECT to_char(now(), 'YYYYMMDDHH24MISSUS') || lpad(n::text, 8, '0'), 's' || mod(n, {USERS}), 'u' || mod(n, {USERS}), 'renewed', 'standard', 'standard', 'monthly',
   'monthly', 29.99, 'USD', 'system', '2026-01-01Z'::timestamptz + interval '30 days' * mod(n / {USERS}, 6)
 FROM generate_series(0, %d - 1) n;
 ANALYZE subscription_history; ANALYZE subscription_outbox;

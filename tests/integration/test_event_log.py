@@ -76,14 +76,14 @@ def make_user(server, client, name):
 
 
 def add_history(pg_database, user, count, from_time, to_time):
-    """Rows as one of ours would be, by another client, evenly over that time."""
+    """Rows as one of ours would be, by another client, evenly over that time; identifiers grow, as ours do."""
     pg_database.sql(
         "INSERT INTO subscription_history (id, subscription_id, user_id, action, from_package, to_package, "
         "from_cycle, to_cycle, price, currency, actor, created_at) "
-        "SELECT gen_random_uuid()::text, s.id, s.user_id, 'renewed', 'standard', 'standard', 'monthly', "
+        "SELECT %s || lpad(n::text, 8, '0'), s.id, s.user_id, 'renewed', 'standard', 'standard', 'monthly', "
         "'monthly', 29.99, 'USD', 'system', %s::timestamptz + (%s::timestamptz - %s::timestamptz) * n / %s "
         "FROM user_subscriptions s, generate_series(0, %s - 1) n WHERE s.user_id = %s ORDER BY n",
-        (from_time, to_time, from_time, count, count, user))
+        (f"{time.time_ns():016x}-", from_time, to_time, from_time, count, count, user))
 
 
 def told(ask):
@@ -184,7 +184,8 @@ def test_cassandra_away_until_many_wait(start_server, tmp_path, env, up, ask, pg
     up.nodes[0].start()
     begun = wait_for(lambda: metric(client, "events_told_total") > 1 and (
         time.monotonic(), metric(client, "events_told_total")), 60, "the first events told")
-    wait_for(lambda: waiting(pg_database) == 0, 60 + 4 * WAITING / RATE, "an empty outbox")
+    wait_for(lambda: metric(client, "events_waiting") == 0, 60 + 4 * WAITING / RATE, "an empty outbox")
+    assert waiting(pg_database) == 0
     rate = (WAITING - begun[1]) / (time.monotonic() - begun[0])
     print(f"worked off at {rate:.0f} events a second")
     assert rate <= RATE * 1.1
