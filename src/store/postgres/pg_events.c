@@ -134,7 +134,9 @@ static enum td_status take_rows(const PGresult *r, struct store_op *op, struct t
 	return op->arena.failed ? TD_NOMEM : TD_OK;
 }
 
-/* Those that somebody else has locked at this moment are his. */
+/* Those that somebody else has locked at this moment are his. Rows are looked up one by one,
+ * whatever the planner knows of tables that have just grown: reading all of them each time would be
+ * far slower. */
 static enum td_status take_others(struct pg_lane *l, const struct connect_limit *limit,
 	struct store_op *op, struct td_err *err)
 {
@@ -149,10 +151,11 @@ static enum td_status take_others(struct pg_lane *l, const struct connect_limit 
 		" OR taken_until > $2::timestamptz + interval '1 minute'"
 		" ORDER BY seq LIMIT $3::bigint"
 		" FOR UPDATE SKIP LOCKED),"
-		" taken AS (UPDATE subscription_outbox o SET taken_until = $2::timestamptz"
-		" FROM free WHERE o.seq = free.seq RETURNING o.seq, o.history_id)"
+		" taken AS (UPDATE subscription_outbox SET taken_until = $2::timestamptz"
+		" WHERE seq = ANY (ARRAY (SELECT seq FROM free)) RETURNING seq, history_id)"
 		" SELECT taken.seq, " PG_SQL_HISTORY " FROM taken"
-		" LEFT JOIN subscription_history h ON h.id = taken.history_id ORDER BY taken.seq",
+		" LEFT JOIN LATERAL (SELECT * FROM subscription_history"
+		" WHERE id = taken.history_id LIMIT 1) h ON true ORDER BY taken.seq",
 		params, TD_ARRAY_LEN(params), &r, err);
 	if (status == TD_OK)
 		status = take_rows(r, op, &numbers);
