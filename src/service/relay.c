@@ -310,12 +310,12 @@ static enum td_status round_once(struct relay *r, unsigned *ret_wait_ms, struct 
 static void note_outcome(struct relay *r, enum td_status status, const struct td_err *err)
 {
 	bool failed = status != TD_OK;
-	bool waits = r->telling != NULL && r->told == NULL;
+	bool tells = r->told != NULL;
 	td_lock_take(&r->lock);
 	r->stats.failures += failed;
 	td_lock_give(&r->lock);
-	/* That events could be taken is no sign yet that they can be told. */
-	if (r->failing && !failed && waits)
+	/* That events could be taken, or that there were none, is no sign yet that they can be told. */
+	if (r->failing && !failed && !tells)
 		return;
 	if (failed != r->failing && status != TD_STOPPING)
 		r->config.report(r->config.ctx, failed ? RELAY_FAILING : RELAY_WORKS, NULL,

@@ -193,6 +193,7 @@ def count_lines(world, played, seconds):
         played.expect(lines or most == 0 or row.when == "during shutdown", "nothing of it in the log")
         played.expect(len(lines) <= most, f"{len(lines)} lines of log, not {most} at most:\n" + "\n".join(lines))
         every = world.lines(process)
+        played.expect(not any("no answer in time" in line for line in every), "a refusal was called no answer")
         played.expect(len(every) <= most + START_LINES, f"{len(every)} lines of log:\n" + "\n".join(every))
 
 
@@ -369,8 +370,10 @@ def refuses(process):
 
 
 def during_shutdown(world, played, begin, end):
-    """With a subscription in flight, which is answered; and nothing new is taken."""
+    """With a subscription in flight, which is answered before the end though its own deadline is later;
+    and nothing new is taken."""
     row = played.row
+    world.env["STORE_TIMEOUT"] = 6 * SHUTDOWN_TIMEOUT
     launch_all(world)
     held = time.monotonic()
     world.hold()
