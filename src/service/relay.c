@@ -314,7 +314,7 @@ static void note_outcome(struct relay *r, enum td_status status, const struct td
 	td_lock_take(&r->lock);
 	r->stats.failures += failed;
 	td_lock_give(&r->lock);
-	/* That events could be taken, or that there were none, is no sign yet that they can be told. */
+	/* That events could be taken, or that there were none, is no sign that they can be told. */
 	if (r->failing && !failed && !tells)
 		return;
 	if (failed != r->failing && status != TD_STOPPING)
