@@ -108,7 +108,8 @@ bool connect_is_loopback(const char *host)
 }
 
 static const char *const advices[CONNECT_CLASS_COUNT] = {
-	[CONNECT_UNKNOWN] = "Look at the server's log.",
+	[CONNECT_UNKNOWN] = "Check the address in %s, and what this process may do (files that it "
+			    "may open, permissions).",
 	[CONNECT_NAME] = "Check the host name in %s, and that the server's container is in the "
 			 "same network and running.",
 	[CONNECT_REFUSED] = "Start the server, or correct host and port in %s.",
@@ -121,6 +122,7 @@ static const char *const advices[CONNECT_CLASS_COUNT] = {
 	[CONNECT_NOT_THE_SERVER] = "Correct host and port in %s.",
 	[CONNECT_STARTING] = "Wait: the server is starting up, recovering or shutting down. If it "
 			     "never ends, look at its log.",
+	[CONNECT_SERVER_ERROR] = "Look at the server's log: it says more about the error.",
 	[CONNECT_TLS] = "Make the TLS settings of both sides agree (sslmode, certificates) in %s.",
 	[CONNECT_PASSWORD] = "Correct user and password in %s (or its _FILE), or set the role's "
 			     "password on the server.",

@@ -15,7 +15,9 @@ enum connect_pace {
 	CONNECT_SLOW, /* somebody has to change something: up to 10 s */
 };
 
-/*    name          pace  layer      words */
+/* UNKNOWN is what a socket says and no other class has; SERVER_ERROR what a server says.
+ *
+ *    name          pace  layer      words */
 #define CONNECT_CLASS_MAP(X)                                                \
 	X(UNKNOWN, FAST, "tcp", "failed")                                   \
 	X(NAME, FAST, "dns", "name cannot be resolved")                     \
@@ -26,6 +28,7 @@ enum connect_pace {
 	X(SILENT, FAST, "protocol", "accepted, then silent")                \
 	X(NOT_THE_SERVER, SLOW, "protocol", "something else answers there") \
 	X(STARTING, FAST, "protocol", "starting up or shutting down")       \
+	X(SERVER_ERROR, FAST, "protocol", "answered with an error")         \
 	X(TLS, SLOW, "tls", "TLS failed")                                   \
 	X(PASSWORD, SLOW, "auth", "password refused")                       \
 	X(ROLE, SLOW, "auth", "role refused")                               \

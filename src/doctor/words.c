@@ -18,6 +18,8 @@ static const char *const causes[CONNECT_CLASS_COUNT] = {
 	[CONNECT_NOT_THE_SERVER] = "Another kind of service has that port.",
 	[CONNECT_STARTING] =
 		"The server is there, but is starting up, recovering or shutting down.",
+	[CONNECT_SERVER_ERROR] = "The server is there, but answers with an error that it should "
+				 "not have.",
 	[CONNECT_TLS] = "The two sides do not agree about encryption or certificates.",
 	[CONNECT_PASSWORD] = "The server does not take this user with this password (a new "
 			     "Cassandra refuses the right one for its first seconds).",

@@ -3,6 +3,7 @@ asks for a password and for TLS."""
 
 import os
 import re
+import struct
 import sys
 
 import pytest
@@ -121,6 +122,11 @@ OTHERS = [
      "Cassandra 2.2 or later is needed"),
     ("starting", fake_node(lambda fake: fake.on(STARTUP, error(0x1002, "bootstrapping"))),
      "protocol", r"127\.0\.0\.1:\d+: ", "Wait"),
+    *((f"server-error-{code:04x}", fake_node(
+        lambda fake, code=code, rest=rest: fake.on("system.local", error(code, "out of order", rest))),
+       "protocol", r"log in at 127\.0\.0\.1:\d+: .*out of order", "nodes' logs")
+      for code, rest in ((0, b""), (0x1000, struct.pack(">Hii", 1, 1, 0)), (0x1003, b""),
+                         (0x1200, struct.pack(">Hiib", 1, 0, 1, 0)), (0x2000, b""), (0x2200, b""))),
     ("no-permission-to-look", fake_node(
         lambda fake: fake.on(STARTUP, error(0x100, "Unable to perform authentication: x"))),
      "protocol", r"Unable to perform authentication", "Wait"),

@@ -40,6 +40,7 @@ enum connect_class cas_classify(enum cql_failure failure)
 	case CQL_FAILURE_OVERLOADED:
 		return CONNECT_TOO_MANY;
 	case CQL_FAILURE_SERVER:
+		return CONNECT_SERVER_ERROR;
 	case CQL_FAILURE_NOMEM:
 	case CQL_FAILURE_NONE:
 		break;

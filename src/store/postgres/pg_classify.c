@@ -64,7 +64,7 @@ enum connect_class pg_classify_sqlstate(const char *state)
 		if (strncmp(state, rows[i].prefix, strlen(rows[i].prefix)) == 0)
 			return rows[i].class;
 	}
-	return CONNECT_UNKNOWN;
+	return CONNECT_SERVER_ERROR;
 }
 
 /* libpq and the C library speak English here: the program never calls setlocale(LC_MESSAGES). */

@@ -2,6 +2,7 @@
 
 #include "connect/failure.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* The forms of this machine's own address, with and without a port. */
@@ -64,6 +65,15 @@ static void test_checks_are_those_of_doctor(void **state)
 	}
 }
 
+/* Who answers was reached: only what a socket may say belongs to tcp. */
+static void test_an_answer_is_no_failure_of_tcp(void **state)
+{
+	(void)state;
+	assert_string_equal(connect_class_layer(CONNECT_SERVER_ERROR), "protocol");
+	assert_int_equal(connect_class_of_errno(EMFILE), CONNECT_UNKNOWN);
+	assert_string_equal(connect_class_layer(CONNECT_UNKNOWN), "tcp");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -71,6 +81,7 @@ int main(void)
 		cmocka_unit_test(test_advice_for_loopback_in_a_container_names_the_service),
 		cmocka_unit_test(test_advice_of_every_class_differs),
 		cmocka_unit_test(test_checks_are_those_of_doctor),
+		cmocka_unit_test(test_an_answer_is_no_failure_of_tcp),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

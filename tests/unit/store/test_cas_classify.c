@@ -32,6 +32,7 @@ static void test_every_failure_has_a_class(void **state)
 	assert_int_equal(cas_classify(CQL_FAILURE_VERSION), CONNECT_TOO_OLD);
 	assert_int_equal(cas_classify(CQL_FAILURE_TLS_EXPECTED), CONNECT_TLS);
 	assert_int_equal(cas_classify(CQL_FAILURE_DATA_CENTRE), CONNECT_DATA_CENTRE);
+	assert_int_equal(cas_classify(CQL_FAILURE_SERVER), CONNECT_SERVER_ERROR);
 }
 
 /* Address and layer stand in every reason, each once. */
@@ -43,6 +44,8 @@ static void test_reasons_name_address_and_layer(void **state)
 		"connect to 127.0.0.1:1: Connection refused (errno 111)");
 	assert_string_equal(reason(CQL_FAILURE_AUTH, "[::1]:9042", "[::1]:9042: not you"),
 		"log in at [::1]:9042: not you");
+	assert_string_equal(reason(CQL_FAILURE_SERVER, "a:9042", "a:9042: out of order"),
+		"log in at a:9042: out of order");
 	assert_string_equal(reason(CQL_FAILURE_NAME, "x:9042", "x:9042: look up x: no address"),
 		"look up x: no address");
 	assert_string_equal(reason(CQL_FAILURE_DATA_CENTRE, "local data centre", "none in \"a\""),

@@ -51,6 +51,12 @@ static const struct row rows[] = {
 		CONNECT_TOO_MANY, NULL},
 	{AT "FATAL:  42501: permission denied for database \"d\"\n", PG_STAGE_HANDSHAKE,
 		CONNECT_PERMISSION, NULL},
+	{AT "FATAL:  XX000: cache lookup failed\n", PG_STAGE_HANDSHAKE, CONNECT_SERVER_ERROR,
+		"cache lookup failed (SQLSTATE XX000)"},
+	{AT "FATAL:  XX001: invalid page\n", PG_STAGE_HANDSHAKE, CONNECT_SERVER_ERROR, NULL},
+	{AT "FATAL:  3F000: no schema\n", PG_STAGE_HANDSHAKE, CONNECT_SERVER_ERROR, NULL},
+	{AT "FATAL:  55000: database \"d\" is not currently accepting connections\n",
+		PG_STAGE_HANDSHAKE, CONNECT_SERVER_ERROR, NULL},
 	{"", PG_STAGE_TCP, CONNECT_UNKNOWN, ""},
 };
 
