@@ -427,20 +427,69 @@ def test_missing_tables_fail_data(database):
     assert "subscription_features" in expect_failure(of(database), "postgres", "data")["message"]
 
 
-def test_a_role_that_may_read_nothing_fails_migrations(postgres, database):
+@pytest.fixture
+def role(postgres, database):
+    """Makes roles with the right to log in; gives what leads there as such a one."""
+    made = []
+
+    def make(*grants):
+        made.append(f"role_{database.name}_{len(made)}")
+        postgres.sql(f"CREATE ROLE {made[-1]} LOGIN PASSWORD 'n'")
+        for grant in grants:
+            database.sql(grant.format(made[-1]))
+        return {"DATABASE_URL": url(postgres.port, database.name, made[-1], "n")}
+    yield make
+    for name in made:
+        database.sql(f"DROP OWNED BY {name}")
+        postgres.sql(f"DROP ROLE {name}")
+
+
+ALL_TABLES = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}"
+MAKE_TABLES = "GRANT CREATE, USAGE ON SCHEMA public TO {}"
+
+
+def test_a_role_that_may_not_read_what_was_applied_fails_migrations(database, role):
     populate(database)
-    postgres.sql("DROP ROLE IF EXISTS nobody_reads")
-    postgres.sql("CREATE ROLE nobody_reads LOGIN PASSWORD 'n'")
-    report = doctor({"DATABASE_URL": url(postgres.port, database.name, "nobody_reads", "n")})
-    assert "permission denied" in expect_failure(report, "postgres", "migrations")["message"]
+    env = role(ALL_TABLES, "REVOKE SELECT ON schema_migrations FROM {}")
+    assert "permission denied" in expect_failure(doctor(env), "postgres", "migrations")["message"]
 
 
-def test_a_role_without_temporary_tables_may_write_all_the_same(postgres, database):
+def test_a_role_without_temporary_tables_may_write_all_the_same(postgres, database, role):
+    populate(database)
     postgres.sql(f'REVOKE TEMPORARY ON DATABASE "{database.name}" FROM PUBLIC')
-    postgres.sql("DROP ROLE IF EXISTS no_temp")
-    postgres.sql("CREATE ROLE no_temp LOGIN PASSWORD 'n'")
-    report = doctor({"DATABASE_URL": url(postgres.port, database.name, "no_temp", "n")})
-    assert report.status_of("postgres.writable") == "ok"
+    assert doctor(role(ALL_TABLES)).status_of("postgres.writable") == "ok"
+
+
+def test_a_role_that_may_only_read_fails_writable(database, role):
+    populate(database)
+    check = expect_failure(doctor(role("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}")),
+                           "postgres", "writable")
+    for table in ("users", "user_subscriptions", "subscription_packages", "sessions"):
+        assert table in check["message"], check
+    assert "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public" in check["fix"]
+
+
+@pytest.mark.parametrize("right", ["SELECT", "INSERT", "UPDATE", "DELETE"])
+def test_each_right_on_each_table_is_needed(database, role, right):
+    populate(database)
+    env = role(ALL_TABLES, f"REVOKE {right} ON user_subscriptions FROM {{}}")
+    message = expect_failure(doctor(env), "postgres", "writable")["message"]
+    assert message.endswith(" may not write user_subscriptions"), message
+
+
+def test_a_role_that_may_make_no_tables_where_there_are_none_fails_writable(database, role):
+    database.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    check = expect_failure(doctor(role()), "postgres", "writable")
+    assert "may not make tables" in check["message"]
+    assert "GRANT CREATE, USAGE ON SCHEMA public TO the role of DATABASE_URL" in check["fix"]
+    assert doctor(role(MAKE_TABLES)).bad() == {"postgres.migrations": "warn", "postgres.data": "warn"}
+
+
+def test_a_role_that_may_not_use_the_schema_fails_writable(database, role):
+    populate(database)
+    database.sql("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    check = expect_failure(doctor(role()), "postgres", "writable")
+    assert "GRANT CREATE, USAGE ON SCHEMA public" in check["fix"]
 
 
 # ---- settings, and secrets ----

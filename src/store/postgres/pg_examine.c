@@ -16,6 +16,10 @@ struct look {
 	struct pg_store *store; /* the parts of one that reading a plan needs */
 	PGconn *conn;
 	struct store_examination *x;
+	struct td_arena arena;    /* the plan's */
+	struct migrate_plan plan; /* empty where it cannot be read */
+	struct td_err plan_err;   /* why it cannot, or does not fit */
+	enum td_status plan_status;
 };
 
 static void fill_pg(const struct store_postgres_config *config, struct pg_config *pg)
@@ -155,6 +159,48 @@ static bool has_room(struct look *l)
 	return false;
 }
 
+static const char rights_sql[] =
+	"SELECT (SELECT string_agg(name, ', ') FROM unnest(ARRAY['users', 'user_subscriptions',"
+	" 'subscription_packages', 'subscription_package_metadata', 'subscription_features',"
+	" 'kept_catalogue', 'subscription_history', 'subscription_outbox',"
+	" 'subscription_event_log', 'api_keys', 'sessions', 'password_resets', 'throttles',"
+	" 'leases', 'idempotency', 'outbox']) name,"
+	" LATERAL (SELECT to_regclass(name) AS id) named"
+	" WHERE NOT (has_table_privilege(id, 'SELECT') AND has_table_privilege(id, 'INSERT')"
+	" AND has_table_privilege(id, 'UPDATE') AND has_table_privilege(id, 'DELETE'))),"
+	" has_schema_privilege(current_schema(), 'CREATE'), current_user";
+
+static void found_no_right(struct look *l, const PGresult *r, bool needs_tables)
+{
+	char message[600];
+	(void)snprintf(message, sizeof(message), "the role %.80s may not %s%.450s",
+		PQgetvalue(r, 0, 2), needs_tables ? "make tables" : "write ",
+		needs_tables ? "" : PQgetvalue(r, 0, 0));
+	store_found(l->x, STORE_LAYER_WRITABLE, STORE_FAILS, message,
+		needs_tables
+			? "Migrations are pending, and nobody has given the role of DATABASE_URL "
+			  "that right (PostgreSQL 15 and later give it to nobody by themselves)."
+			: "The tables belong to another role, which has not shared them.",
+		"As the tables' owner run GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
+		"SCHEMA public TO the role of DATABASE_URL.");
+	if (needs_tables)
+		store_found_fix(l->x, STORE_LAYER_WRITABLE, "%s.", pg_words_make_tables);
+}
+
+/* Of those tables that are there, and of the schema where some are still to be made. */
+static bool has_rights(struct look *l)
+{
+	PGresult *r = ask(l, STORE_LAYER_WRITABLE, rights_sql, 3);
+	if (r == NULL)
+		return false;
+	bool needs_tables = l->plan.pending > 0 && !is_true(r, 1);
+	bool has_all = !needs_tables && PQgetisnull(r, 0, 0);
+	if (!has_all)
+		found_no_right(l, r, needs_tables);
+	PQclear(r);
+	return has_all;
+}
+
 static void found_writable(struct look *l, bool fsync_off, bool commit_off)
 {
 	if (fsync_off)
@@ -186,7 +232,7 @@ static bool look_at_writing(struct look *l)
 		found_read_only(l, is_standby);
 		return false;
 	}
-	if (!has_room(l))
+	if (!has_room(l) || !has_rights(l))
 		return false;
 	found_writable(l, fsync_off, commit_off);
 	return true;
@@ -236,32 +282,34 @@ static void found_pending(struct look *l, const struct migrate_plan *plan)
 		"Start serve or back-postgres, or run `tools-dashboard migrate`.");
 }
 
-static bool look_at_migrations(struct look *l, bool *ret_has_tables)
+/* What is pending says which rights are needed, before it is told. */
+static void read_plan(struct look *l)
 {
-	struct td_arena arena = TD_ARENA_INIT;
-	struct td_err err = TD_ERR_INIT;
-	struct migrate_plan plan = {.count = 0};
-	enum td_status status = pg_plan(
-		l->store, l->conn, l->what->schema_dir, &arena, &plan, &err);
-	if (status == TD_OK)
-		status = migrate_plan_check(&plan, MIGRATE_NEWER_ACCEPTED, &err);
-	if (status != TD_OK)
-		store_found_err(l->x, STORE_LAYER_MIGRATIONS, &err,
+	l->plan_status = pg_plan(
+		l->store, l->conn, l->what->schema_dir, &l->arena, &l->plan, &l->plan_err);
+	if (l->plan_status == TD_OK)
+		l->plan_status = migrate_plan_check(&l->plan, MIGRATE_NEWER_ACCEPTED, &l->plan_err);
+	else
+		l->plan = (struct migrate_plan){.count = 0};
+}
+
+static bool look_at_migrations(struct look *l)
+{
+	if (l->plan_status != TD_OK)
+		store_found_err(l->x, STORE_LAYER_MIGRATIONS, &l->plan_err,
 			"The migrations cannot be compared, or do not fit what was applied.",
 			"Put back the files that were applied (or unset SCHEMA_DIR); "
 			"`tools-dashboard migrate status` lists them.");
-	else if (plan.pending > 0)
-		found_pending(l, &plan);
-	else if (plan.newer > 0)
+	else if (l->plan.pending > 0)
+		found_pending(l, &l->plan);
+	else if (l->plan.newer > 0)
 		store_found(l->x, STORE_LAYER_MIGRATIONS, STORE_WARNS,
 			"the schema is newer than this version of tools-dashboard",
 			"A later version has migrated it.", "Upgrade tools-dashboard.");
 	else
 		store_found_ok(l->x, STORE_LAYER_MIGRATIONS, "all %zu migrations are applied",
-			plan.applied);
-	*ret_has_tables = plan.pending == 0;
-	td_arena_done(&arena);
-	return status == TD_OK;
+			l->plan.applied);
+	return l->plan_status == TD_OK;
 }
 
 static void found_no_data(struct look *l, const char *message, const char *cause)
@@ -322,13 +370,14 @@ static bool look_at_replication(struct look *l)
 
 static void look_at_all(struct look *l)
 {
-	bool has_tables = false;
 	if (!look_at_login(l))
 		return;
 	store_found_ok(l->x, STORE_LAYER_VERSION, "PostgreSQL %s",
 		PQparameterStatus(l->conn, "server_version"));
-	if (!look_at_writing(l) || !look_at_capacity(l) || !look_at_migrations(l, &has_tables))
+	read_plan(l);
+	if (!look_at_writing(l) || !look_at_capacity(l) || !look_at_migrations(l))
 		return;
+	bool has_tables = l->plan.pending == 0;
 	if (!has_tables)
 		found_no_data(l, "there are no packages yet", "The tables are not up to date.");
 	if (!has_tables || look_at_data(l))
@@ -346,7 +395,11 @@ enum td_status store_postgres_examine(const struct store_postgres_config *config
 	const struct store_postgres_look *what, const struct connect_limit *limit,
 	struct store_examination *x, struct connect_failures *ret_failures)
 {
-	struct look l = {.what = what, .limit = limit, .x = x};
+	struct look l = {.what = what,
+		.limit = limit,
+		.x = x,
+		.arena = TD_ARENA_INIT,
+		.plan_err = TD_ERR_INIT};
 	l.store = td_alloc_zero(sizeof(*l.store));
 	if (l.store == NULL)
 		return TD_NOMEM;
@@ -358,6 +411,7 @@ enum td_status store_postgres_examine(const struct store_postgres_config *config
 	if (status == TD_OK) {
 		l.store->config.store_timeout_ms = left_ms(limit);
 		look_at_all(&l);
+		td_arena_done(&l.arena);
 		PQfinish(l.conn);
 	}
 	td_free(l.store);

@@ -22,6 +22,10 @@
 
 const char pg_sql_migration_holder[] = "SELECT (" HOLDER_SQL ")";
 
+const char pg_words_make_tables[] =
+	"Migrations need a role that may make tables: as the database's owner run GRANT CREATE, "
+	"USAGE ON SCHEMA public TO the role of DATABASE_URL";
+
 /* How often a long statement asks whether the process still wants it. */
 #define LOOK_UP_MS 500
 
@@ -277,10 +281,7 @@ static enum td_status apply(void *ctx, const struct migrate_file *file, struct t
 		return pause_a_while(m) ? TD_CONFLICT
 					: td_err_set(err, TD_STOPPING, "the process is stopping");
 	if (strcmp(err->state, "42501") == 0)
-		return td_err_set(err, TD_DENIED,
-			"%s. Migrations need a role that may make tables: as the database's owner "
-			"run GRANT CREATE, USAGE ON SCHEMA public TO the role of DATABASE_URL",
-			err->text);
+		return td_err_set(err, TD_DENIED, "%s. %s", err->text, pg_words_make_tables);
 	return status;
 }
 

@@ -175,6 +175,9 @@ enum td_status pg_plan(struct pg_store *s, PGconn *conn, const char *schema_dir,
 /* One row of one column: who migrates just now, or NULL. */
 extern const char pg_sql_migration_holder[];
 
+/* What to do where the role may make no tables; a sentence without a dot. */
+extern const char pg_words_make_tables[];
+
 /* ---- batches
  * ------------------------------------------------------------------------------------------- */
 
