@@ -22,11 +22,25 @@ quoted() {
 	printf "'%s'" "${1//\'/\'\'}"
 }
 
-password=$(cat /run/secrets/cassandra_password)
-admin=$(cat /run/secrets/cassandra_admin_password)
+# secret NAME: the password in that file.
+secret() {
+	local text
+	text=$(cat "/run/secrets/$1" 2>/dev/null) || true
+	if [ -z "$text" ]; then
+		echo "error: the file $1 of SECRETS_DIR is missing or empty. Make it with ./dev secrets FOLDER" >&2
+		exit 1
+	fi
+	printf %s "$text"
+}
+
+password=$(secret cassandra_password)
+admin=$(secret cassandra_admin_password)
 
 make_admin() {
-	as cassandra cassandra <<<"CREATE ROLE IF NOT EXISTS admin WITH PASSWORD = $(quoted "$admin") AND LOGIN = true AND SUPERUSER = true;"
+	as cassandra cassandra <<CQL
+CREATE ROLE IF NOT EXISTS admin WITH PASSWORD = $(quoted "$admin") AND LOGIN = true AND SUPERUSER = true;
+ALTER ROLE admin WITH PASSWORD = $(quoted "$admin");
+CQL
 }
 
 make_ours() {
@@ -38,16 +52,22 @@ ALTER ROLE cassandra WITH LOGIN = false AND SUPERUSER = false;
 CQL
 }
 
+reason() {
+	grep -v '^$' /tmp/error | tail -n 1
+}
+
 # The port opens before the first role is there: some 10 seconds. A new volume takes longer to get there.
 said=
 until make_ours; do
-	make_admin && continue
-	reason=$(grep -v '^$' /tmp/error | tail -n 1)
-	if [ "$reason" != "$said" ]; then
-		echo "Waiting for Cassandra at $host: $reason"
-		said=$reason
+	why="as admin: $(reason)"
+	if ! make_admin; then
+		why="$why; as cassandra: $(reason)"
+		if [ "$why" != "$said" ]; then
+			echo "Waiting for Cassandra at $host: $why"
+			said=$why
+		fi
 	fi
-	sleep 2
+	sleep 1
 done
 rm -f /tmp/credentials
 echo "The roles admin and tools_dashboard are there, and cassandra is locked"

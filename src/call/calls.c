@@ -4,9 +4,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Each takes PASSWORD_MEMORY while it hashes: with more of them who floods sign-in decides how much
+ * memory a large machine gives us. */
+#define HASHERS_MOST 8
+
 static unsigned spare_processors(void)
 {
 	long count = sysconf(_SC_NPROCESSORS_ONLN);
+	if (count > HASHERS_MOST)
+		return HASHERS_MOST;
 	return count > 2 ? (unsigned)count - 1 : 1;
 }
 

@@ -15,6 +15,36 @@ HOST_COMMANDS = ("sudo sysctl -w vm.max_map_count=1048575",
 STEPS = document.steps("Verification", "Troubleshooting")
 
 
+# What people were told to run, and some of what each has to show.
+TOLD = {
+    "down": [], "build back-postgres-service back-cassandra": [], "up": [], "ps": [],
+    "logs back-postgres-service": ["PostgreSQL connection pool created successfully",
+                                   "Upserted package: free - Free"],
+    "logs back-cassandra": ["Cassandra session created successfully", "Upserted metadata: free.tagline"],
+    "ps postgresql": ["(healthy)"], "ps cassandra": ["(healthy)"], "logs postgresql": [], "logs cassandra": [],
+    "restart postgresql cassandra": [],
+    "exec back-postgres-service env | grep DATABASE_URL": [
+        "DATABASE_URL=postgresql://user:pass@postgresql:5432/main_db"],
+    "exec back-cassandra env | grep CASSANDRA": ["CASSANDRA_CONTACT_POINTS=cassandra"],
+    'exec postgresql psql -U user -d main_db -c "\\dt"': [
+        "subscription_packages", "user_subscriptions", "subscription_history"],
+    'exec postgresql psql -U user -d main_db -c "SELECT slug, name, price_monthly FROM subscription_packages '
+    'ORDER BY display_order;"': ["Free", "Standard", "Premium", "Enterprise"],
+    'exec cassandra cqlsh -e "DESCRIBE KEYSPACE tools_dashboard;"': [
+        "subscription_package_metadata", "subscription_features"],
+    "curl http://localhost:8100/user-subscription/packages": ['"slug":"free"', '"slug":"enterprise"'],
+}
+
+
+def test_the_document_has_every_command_that_people_were_told():
+    for command, shown in TOLD.items():
+        full = command if command.startswith("curl") else f"docker-compose -f docker-compose.dev.yml {command}"
+        found = [step for step in STEPS if step.command == full]
+        assert found, f"{full} is not in the document"
+        text = "\n".join(line for step in found for line in step.expected)
+        assert all(words in text for words in shown), (command, text)
+
+
 @pytest.fixture(scope="module")
 def stack(make_stack):
     return make_stack("docker-compose.dev.yml")
@@ -22,8 +52,21 @@ def stack(make_stack):
 
 @pytest.mark.parametrize("step", STEPS, ids=str)
 def test_the_document_says_what_happens(stack, step):
-    if step.command not in HOST_COMMANDS:
+    if step.command in HOST_COMMANDS:
+        return
+    if " restart " not in step.command:
         stack.follow(step)
+        return
+    before = untouched(stack)
+    stack.follow(step)
+    stack.until(lambda: stack.doctor("back-api")[1] == {}, 120, "that doctor finds all well")
+    assert untouched(stack) == before
+
+
+def untouched(stack):
+    """When each of ours was started, and how often again."""
+    return {name: (one["State"]["StartedAt"], one["RestartCount"])
+            for name, one in stack.containers().items() if name.startswith("back-")}
 
 
 def test_a_browser_gets_from_the_prices_to_an_account(stack):

@@ -132,6 +132,13 @@ def test_memory_and_logs_are_limited_and_what_ends_is_started_again(stack):
         assert config["RestartPolicy"]["Name"] in ("unless-stopped", "on-failure"), name
 
 
+def test_ours_wait_for_their_databases_for_ever(stack):
+    containers = stack.containers()
+    for name in OURS[:4]:
+        text = stack.engine.docker("exec", containers[name]["Id"], "tools-dashboard", "config", "--json").stdout
+        assert re.search(r'"CONNECT_MAX_RETRIES"[^}]*"-1"', text), (name, text)
+
+
 def test_nothing_but_the_proxy_can_be_reached_from_outside(stack):
     assert {port for _, port in stack.published()} == {80, 8100}
 
@@ -176,3 +183,13 @@ def test_replicas_come_and_go_and_the_proxy_follows(stack):
         stack.engine.docker("stop", f"{engines.PROJECT}_{name}")
         answers = [stack.get("http://localhost:8100/user-subscription/packages") for _ in range(20)]
         assert all('"slug":"free"' in answer for answer in answers), answers
+
+
+def test_while_no_replica_answers_the_proxy_says_so_and_keeps_links_to_itself(stack):
+    replicas = [name for name in stack.containers() if name.startswith("back-api_")]
+    stack.engine.docker("stop", "-t", "5", *(stack.containers()[name]["Id"] for name in replicas))
+    for path in ("pricing", "user-subscription/packages", "reset-password?token=fromaletter"):
+        answer = stack.shell(f"curl -si http://localhost:8100/{path}")[0]
+        assert answer.startswith("HTTP/1.1 503") and "Retry-After: 2" in answer, answer
+    logs = stack.engine.docker("logs", "proxy")
+    assert "/pricing" in logs.stderr + logs.stdout and "fromaletter" not in logs.stderr + logs.stdout
