@@ -114,6 +114,14 @@ def test_metrics_are_for_those_with_a_key(stack, passwords):
     assert "tools_dashboard_" in text and secret_in(text, {**passwords, "key": key}) == []
 
 
+def test_no_password_is_in_a_layer_of_an_image(stack, passwords):
+    """The layers' contents, file by file, as another machine would get them."""
+    files = " ".join(f"-f {passwords['']}/{name}" for name in passwords if name)
+    for patterns, found in (("-e /usr/local/bin/tools-dashboard", True), (files, False)):
+        text = stack.shell(f"docker save tools-dashboard tools-dashboard_proxy | grep -acF {patterns}")[0]
+        assert (int(text.split()[-1]) > 0) == found, (patterns, text)
+
+
 def test_ours_run_as_nobody_special_without_privileges_on_a_read_only_root(stack):
     containers = stack.containers()
     for name in OURS:
