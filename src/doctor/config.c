@@ -82,6 +82,11 @@ static void put_sqlite(struct td_buf *out, const struct settings *settings)
 		td_buf_put_str(out, "by default: no database is set");
 }
 
+static bool is_cassandra_alone(const struct settings *settings)
+{
+	return settings->uses_cassandra && !settings->uses_postgres;
+}
+
 static void put_winners(struct td_buf *out, const struct settings *settings)
 {
 	if (settings->uses_postgres)
@@ -92,7 +97,7 @@ static void put_winners(struct td_buf *out, const struct settings *settings)
 		put_cassandra(out, settings);
 	else
 		td_buf_put_str(out, "; no Cassandra is set");
-	if (!settings->uses_postgres && settings->uses_cassandra)
+	if (is_cassandra_alone(settings))
 		td_buf_put_str(out, "; no PostgreSQL is set, which serve and back-api need beside "
 				    "Cassandra");
 }
@@ -111,6 +116,22 @@ static void put_problems(struct doctor_check *check, const struct settings_probl
 	td_buf_done(&text);
 }
 
+/* serve and back-api end at once with that; back-cassandra needs no DATABASE_URL. */
+static void put_sqlite_beside_cassandra(
+	const struct settings *settings, struct doctor_report *report)
+{
+	const char *points = settings_is_set(settings, SETTING_CASSANDRA_CONTACT_POINTS)
+				     ? "CASSANDRA_CONTACT_POINTS"
+				     : "CASSANDRA_HOSTS";
+	char text[400];
+	(void)snprintf(text, sizeof(text),
+		"DATABASE_URL leads to SQLite, but content in Cassandra (%s) needs PostgreSQL for "
+		"all else; set DATABASE_URL=postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or "
+		"unset %s",
+		points, points);
+	doctor_blame_config(report, text);
+}
+
 bool doctor_check_config(const struct settings *settings, const struct settings_problems *problems,
 	struct doctor_report *report)
 {
@@ -123,6 +144,9 @@ bool doctor_check_config(const struct settings *settings, const struct settings_
 	if (problems->count > 0) {
 		report->has_wrong_setting = true;
 		put_problems(check, problems);
+	} else if (is_cassandra_alone(settings) &&
+		   settings_is_set(settings, SETTING_DATABASE_URL)) {
+		put_sqlite_beside_cassandra(settings, report);
 	} else {
 		put_winners(&text, settings);
 		const char *winners = td_buf_cstr(&text);

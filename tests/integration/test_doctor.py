@@ -173,6 +173,17 @@ def test_winners_of_both_databases_are_named():
     assert not [check for check in one.checks if check["id"].startswith(("postgres", "sqlite"))]
 
 
+@pytest.mark.parametrize("points", ["CASSANDRA_CONTACT_POINTS", "CASSANDRA_HOSTS"])
+def test_sqlite_beside_cassandra_is_a_wrong_setting_as_it_is_for_serve(tmp_path, points):
+    env = {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db", points: "127.0.0.1:1"}
+    served = run("serve", **env)
+    assert served.returncode == 3 and "DATABASE_URL" in served.stderr
+    check = doctor(env, wrong=True).one("config")
+    assert check["status"] == "fail" and check["cause"].startswith("DATABASE_URL "), check
+    assert points in check["cause"] and "postgresql://" in check["cause"]
+    assert not (tmp_path / "x.db").exists()
+
+
 def test_flags_and_the_file_of_settings_count(tmp_path):
     file = tmp_path / "td.conf"
     file.write_text("DATABASE_URL=sqlite:///there.db\n")
