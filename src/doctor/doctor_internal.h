@@ -27,6 +27,8 @@ struct doctor_engine {
 		struct doctor_target *target, struct connect_failures *ret_failures);
 	/* Why it has nothing of the kind; NULL where it has. */
 	const char *absent[STORE_LAYER_COUNT];
+	/* Why an attempt fails so, where it has words of its own; NULL: the common ones. */
+	const char *causes[CONNECT_CLASS_COUNT];
 };
 
 struct doctor_target {
@@ -56,7 +58,7 @@ bool doctor_target_report(
 /* ---- words.c */
 
 /* Why an attempt fails so, in a sentence. */
-const char *doctor_cause(enum connect_class class);
+const char *doctor_cause(const struct doctor_engine *engine, enum connect_class class);
 
 /* ---- config.c */
 

@@ -51,7 +51,12 @@ const struct doctor_engine doctor_postgres = {
 			   "PostgreSQL's schema is in one place: there is nobody to agree with"},
 };
 const struct doctor_engine doctor_cassandra = {
-	.name = "cassandra", .words = &cassandra_words, .examine = examine_cassandra};
+	.name = "cassandra",
+	.words = &cassandra_words,
+	.examine = examine_cassandra,
+	.causes = {[CONNECT_TOO_MANY] = "The node is overloaded: it is sent more requests than it "
+					"can hold, and sheds some."},
+};
 const struct doctor_engine doctor_sqlite = {
 	.name = "sqlite",
 	.examine = examine_sqlite,

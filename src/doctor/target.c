@@ -58,7 +58,8 @@ static void found_failure(
 		return;
 	}
 	(void)store_layer_of(connect_class_layer(worst->class), &layer);
-	store_found(&t->found, layer, STORE_FAILS, message, doctor_cause(worst->class), NULL);
+	store_found(&t->found, layer, STORE_FAILS, message, doctor_cause(t->engine, worst->class),
+		NULL);
 	put_fix(t, worst->class, &t->found, layer);
 }
 
@@ -114,8 +115,8 @@ static bool reach_out(struct doctor_target *t)
 		return true;
 	}
 	const struct connect_failure *worst = connect_failures_worst(&failures);
-	store_found(
-		&t->found, STORE_LAYER_TCP, STORE_WARNS, text, doctor_cause(worst->class), NULL);
+	store_found(&t->found, STORE_LAYER_TCP, STORE_WARNS, text,
+		doctor_cause(t->engine, worst->class), NULL);
 	put_fix(t, worst->class, &t->found, STORE_LAYER_TCP);
 	return true;
 }

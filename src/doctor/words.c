@@ -35,7 +35,7 @@ static const char *const causes[CONNECT_CLASS_COUNT] = {
 	[CONNECT_UNREADABLE] = "What a setting names cannot be read or used.",
 };
 
-const char *doctor_cause(enum connect_class class)
+const char *doctor_cause(const struct doctor_engine *engine, enum connect_class class)
 {
-	return causes[class];
+	return engine->causes[class] != NULL ? engine->causes[class] : causes[class];
 }

@@ -51,6 +51,9 @@ static const char *advice_of(const struct settings *settings, enum connect_class
 		       "certificates agree with client_encryption_options of the nodes.";
 	if (class == CONNECT_DATA_CENTRE)
 		return "Set CASSANDRA_LOCAL_DC to the data centre of the nodes, or unset it.";
+	if (class == CONNECT_TOO_MANY)
+		return "Send the nodes less at once or add nodes, or raise what they hold "
+		       "(native_transport_max_* in cassandra.yaml, memory).";
 	if (class == CONNECT_SERVER_ERROR)
 		return "Look at the nodes' logs: they say more about the error.";
 	if (class == CONNECT_TOO_OLD)

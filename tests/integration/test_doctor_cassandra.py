@@ -187,7 +187,10 @@ def test_an_overloaded_node_fails_capacity():
         report = doctor({"CASSANDRA_CONTACT_POINTS": f"127.0.0.1:{fake.port}", "CONNECT_TIMEOUT": 2})
     finally:
         fake.close()
-    expect_failure(report, "cassandra", "capacity")
+    check = expect_failure(report, "cassandra", "capacity")
+    assert "more requests than it can hold" in check["cause"]
+    assert "native_transport_max_" in check["fix"] and "cassandra.yaml" in check["fix"]
+    assert "connections" not in check["cause"] + check["fix"]
 
 
 @pytest.mark.parametrize("file", ["CASSANDRA_TLS_CA", "CASSANDRA_PASSWORD_FILE"])

@@ -79,15 +79,23 @@ static void test_text_is_safe_and_leaves_out_what_there_is_none_of(void **state)
 	doctor_report_done(&report);
 }
 
+static void expect_causes_of_their_own(const struct doctor_engine *engine)
+{
+	for (int c = 0; c < CONNECT_CLASS_COUNT; c++) {
+		assert_non_null(doctor_cause(engine, (enum connect_class)c));
+		for (int d = 0; d < c; d++)
+			assert_string_not_equal(doctor_cause(engine, (enum connect_class)c),
+				doctor_cause(engine, (enum connect_class)d));
+	}
+}
+
 static void test_every_class_has_a_cause_of_its_own(void **state)
 {
 	(void)state;
-	for (int c = 0; c < CONNECT_CLASS_COUNT; c++) {
-		assert_non_null(doctor_cause((enum connect_class)c));
-		for (int d = 0; d < c; d++)
-			assert_string_not_equal(doctor_cause((enum connect_class)c),
-				doctor_cause((enum connect_class)d));
-	}
+	expect_causes_of_their_own(&doctor_postgres);
+	expect_causes_of_their_own(&doctor_cassandra);
+	assert_string_not_equal(doctor_cause(&doctor_cassandra, CONNECT_TOO_MANY),
+		doctor_cause(&doctor_postgres, CONNECT_TOO_MANY));
 }
 
 int main(void)
