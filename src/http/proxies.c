@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 
 #define LOOK_UP_EVERY_NS (30 * UINT64_C(1000000000))
-#define ADDRESSES_MOST   64 /* of all names together */
+#define LOOK_UP_AGAIN_NS UINT64_C(1000000000) /* while none is found: proxies start after us */
+#define ADDRESSES_MOST   64                   /* of all names together */
 #define PIECES_MOST      64
 #define NAME_MOST        253
 
@@ -120,8 +121,9 @@ static void run(void *ctx)
 	struct http_proxies *p = ctx;
 	for (;;) {
 		look_up_all(p);
-		uint64_t next_ns = td_clock_mono_ns() + LOOK_UP_EVERY_NS;
 		td_lock_take(&p->lock);
+		uint64_t next_ns = td_clock_mono_ns() +
+				   (p->found_count > 0 ? LOOK_UP_EVERY_NS : LOOK_UP_AGAIN_NS);
 		while (!p->stop && td_cond_wait_until(&p->wake, &p->lock, next_ns))
 			continue;
 		bool stop = p->stop;
