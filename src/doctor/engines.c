@@ -54,8 +54,7 @@ const struct doctor_engine doctor_cassandra = {
 	.name = "cassandra",
 	.words = &cassandra_words,
 	.examine = examine_cassandra,
-	.causes = {[CONNECT_TOO_MANY] = "The node is overloaded: it is sent more requests than it "
-					"can hold, and sheds some."},
+	.causes = {[CONNECT_TOO_MANY] = "The node is sent more requests than it can hold."},
 };
 const struct doctor_engine doctor_sqlite = {
 	.name = "sqlite",
